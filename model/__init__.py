@@ -1,0 +1,1 @@
+"""Keras 3: networks, training, and the bundle that the pipeline scores with. Imports no Beam."""

@@ -1,0 +1,1 @@
+"""The formats a corpus can come in, one small file each."""

@@ -1,0 +1,52 @@
+"""The package that Beam workers install: `pip install .` here, `--setup_file ./setup.py` on Dataflow.
+
+It carries `pipeline` and `model`. Versions are bounded here and pinned in `requirements.lock`,
+which is what `run_local.sh` and the worker image install.
+"""
+
+from setuptools import find_packages, setup
+
+OPENVINO = ["openvino>=2026.4"]
+REPORT = ["jinja2>=3.1", "matplotlib>=3.11", "scikit-learn>=1.9"]
+TEST = [
+    "duckdb>=2.0",
+    "gcp-storage-emulator>=2026.7",
+    "hypothesis>=6.170",
+    "jax>=0.10",
+    "mypy>=2.4",
+    "pandas-stubs>=3.1",
+    "polars>=2.1",
+    "pytest>=9.2",
+    "pytest-timeout>=2.4",
+    "ruff>=0.17",
+    "tensorboard>=2.21",
+    "types-psutil",
+]
+
+setup(
+    name="newsbeam",
+    version="0.1.0",
+    description="A batch offline classifier for news corpora: Beam, tf.Transform, Keras.",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["pipeline", "pipeline.*", "model", "model.*"]),
+    package_data={"pipeline": ["templates/*"], "model": ["templates/*"]},
+    install_requires=[
+        "apache-beam[gcp]>=2.77,<2.78",
+        "keras>=3.15,<4",
+        "keras-hub>=0.32,<0.33",
+        "orjson>=3.11",
+        "psutil>=7",
+        "pyarrow>=25,<26",
+        "safetensors>=0.8",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<5",
+        "tensorflow-text>=2.21,<2.22",
+        "tensorflow-transform>=1.21,<1.22",
+        "tqdm>=4.66",
+        *REPORT,
+    ],
+    extras_require={
+        "openvino": OPENVINO,
+        "test": TEST,
+    },
+)
