@@ -1,0 +1,277 @@
+"""The bundle: one folder with all that scoring needs. The only file that knows its layout.
+
+    bundle.json        what it is, how it was trained, and the sha256 of every other file
+    transform/         what tf.Transform wrote: text -> token ids
+    saved_model/       `serve(token_ids int32[batch, length]) -> float32[batch, labels]`
+    model.weights.h5   Keras weights, to train on or to look inside
+
+Importing this module loads neither TensorFlow nor Keras; `save_bundle` does.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+WEIGHTS = "model.weights.h5"
+RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
+
+
+class BundleError(Exception):
+    """A folder is no bundle that can be used; the message is one line for people."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A saved model and its tokenizer, as `bundle.json` describes them.
+
+    Attributes:
+        path: Its folder.
+        digest: sha256 of `bundle.json`, which holds those of the other files: it names the content.
+        name: What the user called it.
+        labels: Names of the labels, in the order of the probabilities.
+        max_tokens: Ids of a text that the model sees.
+        text_columns: Columns that it was trained on, joined by a space.
+        tokenizer: `kind`, `vocab_size`, `pad_id`, `unknown_id` and the like.
+        model: `kind` and all that rebuilds the network.
+        training: How it was trained: recipe, settings, rows, device, seed, seconds.
+        metrics: What was measured, each under the name of the part it was measured on.
+        profile: What the training corpus looked like (see `model.corpus_profile`), or None.
+        created: When it was saved, ISO 8601 in UTC.
+        versions: Versions of the packages that made it.
+        files: sha256 of every file, by its path in the folder.
+    """
+
+    path: str
+    digest: str
+    name: str
+    labels: tuple[str, ...]
+    max_tokens: int
+    text_columns: tuple[str, ...]
+    tokenizer: dict[str, Any]
+    model: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    profile: dict[str, Any] | None
+    created: str
+    versions: dict[str, str]
+    files: dict[str, str]
+
+    @property
+    def transform_dir(self) -> str:
+        """The folder that `model.tokenizer.Tokenizer` reads."""
+        return os.path.join(self.path, "transform")
+
+    @property
+    def saved_model_dir(self) -> str:
+        """The folder of the TensorFlow SavedModel."""
+        return os.path.join(self.path, "saved_model")
+
+    @property
+    def weights_file(self) -> str:
+        """The file that `keras.Model.load_weights` reads."""
+        return os.path.join(self.path, WEIGHTS)
+
+
+def load_bundle(path: str | os.PathLike) -> Bundle:
+    """Reads `bundle.json` and checks every file against it.
+
+    Raises:
+        BundleError: The folder isn't there, is no bundle, lacks a file, has a changed one, or was
+            written by a newer version of newsbeam.
+    """
+    folder = Path(path)
+    manifest = folder / MANIFEST
+    if not folder.is_dir():
+        raise BundleError(f"no bundle at {folder}: there is no such folder")
+    if not manifest.is_file():
+        raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}")
+    content = manifest.read_bytes()
+    fields = _fields(content, manifest)
+    for name, expected in sorted(fields["files"].items()):
+        _check_file(folder, name, expected)
+    return Bundle(path=str(folder), digest=hashlib.sha256(content).hexdigest(), **fields)
+
+
+def save_bundle(
+    output: str | os.PathLike,
+    *,
+    prepared: str | os.PathLike,
+    network: Any,
+    spec: Mapping[str, Any],
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    name: str,
+    profile: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """Writes a bundle beside its place and renames it into place; replaces a bundle there.
+
+    Args:
+        output: Its folder: absent, empty, or an older bundle.
+        prepared: The folder that the network was trained from; its transform is copied.
+        network: A Keras model from token ids to probabilities, on the TensorFlow backend.
+        spec: All that rebuilds the network, `kind` among it.
+        training: How it was trained.
+        metrics: What was measured.
+        name: What to call it.
+        profile: What the training corpus looked like.
+
+    Raises:
+        BundleError: `output` holds something else, or `prepared` is not what `pipeline.prepare`
+            writes.
+    """
+    target = Path(output)
+    check_output(target)
+    description = read_prepared(prepared)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        beside.chmod(0o755)
+        shutil.copytree(Path(prepared) / "transform", beside / "transform")
+        network.save_weights(beside / WEIGHTS)
+        _export(network, beside / "saved_model")
+        fields = {
+            "format": FORMAT,
+            "name": name,
+            "labels": list(description["labels"]),
+            "max_tokens": description["max_tokens"],
+            "text_columns": list(description["text_columns"]),
+            "tokenizer": description["tokenizer"],
+            "model": dict(spec),
+            "training": dict(training),
+            "metrics": dict(metrics),
+            "profile": None if profile is None else dict(profile),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "versions": installed_versions(RECORDED_VERSIONS),
+            "files": _digests(beside),
+        }
+        _write_json(beside / MANIFEST, fields)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return load_bundle(target)
+
+
+def record_metrics(bundle: Bundle, metrics: Mapping[str, Any]) -> Bundle:
+    """Adds to the metrics of a saved bundle; its digest changes with them."""
+    manifest = Path(bundle.path) / MANIFEST
+    fields = json.loads(manifest.read_bytes())
+    fields["metrics"].update(metrics)
+    _write_json(manifest, fields)
+    return load_bundle(bundle.path)
+
+
+def check_output(output: str | os.PathLike) -> None:
+    """Refuses a place where a bundle would overwrite something else.
+
+    Raises:
+        BundleError: A file is there, or a folder with something else than a bundle in it.
+    """
+    target = Path(output)
+    if target.is_dir():
+        if any(target.iterdir()) and not (target / MANIFEST).is_file():
+            raise BundleError(f"{target} holds something else than a bundle: choose another folder")
+    elif target.exists():
+        raise BundleError(f"{target} is a file: a bundle is a folder")
+
+
+def read_prepared(prepared: str | os.PathLike) -> dict[str, Any]:
+    """Reads `prepared.json`.
+
+    Raises:
+        BundleError: The folder is not what `pipeline.prepare` writes.
+    """
+    file = Path(prepared) / "prepared.json"
+    if not file.is_file():
+        raise BundleError(f"{prepared} is no prepared data: it has no prepared.json")
+    try:
+        description = json.loads(file.read_bytes())
+        if description["format"] > FORMAT:
+            raise BundleError(f"{prepared} was written by a newer newsbeam: prepare it again")
+        for key in ("labels", "max_tokens", "text_columns", "tokenizer"):
+            description[key]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{file} is damaged: prepare the data again") from error
+    return description
+
+
+def installed_versions(distributions: Sequence[str]) -> dict[str, str]:
+    """Versions of those of the distributions that are installed."""
+    versions = {}
+    for distribution in distributions:
+        try:
+            versions[distribution] = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _fields(content: bytes, manifest: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(content)
+        version = fields.pop("format")
+        newer = version > FORMAT
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BundleError(f"{manifest} is damaged: make the bundle again") from error
+    if newer:
+        raise BundleError(
+            f"{manifest.parent} has layout {version}, and this newsbeam knows {FORMAT}: upgrade it"
+        )
+    expected = {field.name for field in dataclasses.fields(Bundle)} - {"path", "digest"}
+    if set(fields) != expected or not isinstance(fields["files"], dict):
+        raise BundleError(f"{manifest} is damaged: make the bundle again")
+    for name in ("labels", "text_columns"):
+        fields[name] = tuple(fields[name])
+    return fields
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name:
+        raise BundleError(f"{folder} is damaged: {name!r} leads out of it")
+    file = folder / name
+    if not file.is_file():
+        raise BundleError(f"{folder} is damaged: {name} is missing")
+    if _sha256(file) != expected:
+        raise BundleError(f"{folder} is damaged: {name} is not the file that was saved")
+
+
+def _export(network: Any, output: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    def serve(token_ids):
+        return network(token_ids, training=False)
+
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    signature = [tf.TensorSpec([None, None], tf.int32, name="token_ids")]
+    archive.add_endpoint("serve", serve, input_signature=signature)
+    archive.write_out(str(output), verbose=False)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _write_json(file: Path, content: Mapping[str, Any]) -> None:
+    beside = file.with_name(f".{file.name}.tmp")
+    beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(file)
