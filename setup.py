@@ -1,4 +1,4 @@
-"""The package that Beam workers install: `pip install .` here, `--setup_file ./setup.py` on Dataflow.
+"""The package that Beam workers install: `pip install .`, or `--setup_file ./setup.py` on Dataflow.
 
 It carries `pipeline` and `model`. Versions are bounded here and pinned in `requirements.lock`,
 which is what `run_local.sh` and the worker image install.

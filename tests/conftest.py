@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from toys import (
     TOY_LABELS,
     TOY_MAX_TOKENS,

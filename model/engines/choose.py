@@ -1,0 +1,79 @@
+"""Which engine runs a network on this processor, in which precision and in how large batches.
+
+An engine is a callable: token ids (int32 [batch, length], 0 pads) -> probabilities (float32
+[batch, labels]). There is one file an engine.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from model.bundle import Bundle
+
+Engine = Callable[[np.ndarray], np.ndarray]
+
+
+class EngineChoice(NamedTuple):
+    """What the plan keeps of an engine, since all of it moves the scores a little.
+
+    Attributes:
+        name: `tensorflow` or `openvino`.
+        precision: `float32` or `bfloat16`.
+        batch_tokens: rows times padded length of a batch, at the most.
+    """
+
+    name: str
+    precision: str
+    batch_tokens: int
+
+
+# Measured constants: larger batches leave the processor's cache, smaller ones leave it idle.
+BATCH_TOKENS = {"openvino": 4096, "tensorflow": 16384}
+
+
+def choose_engine(name: str = "auto", batch_tokens: int | None = None) -> EngineChoice:
+    """Settles engine, precision and token budget.
+
+    OpenVINO where it is installed, on any processor (in float32 where it has no bfloat16 units);
+    TensorFlow where there is a GPU or no OpenVINO.
+
+    Raises:
+        ValueError: if the engine that was asked for isn't installed.
+    """
+    installed = importlib.util.find_spec("openvino") is not None
+    if name == "openvino" and not installed:
+        raise ValueError("OpenVINO is not installed: pip install 'newsbeam[openvino]'")
+    if name == "auto":
+        name = "openvino" if installed and not has_gpu() else "tensorflow"
+    precision = "bfloat16" if name == "openvino" and has_bfloat16() else "float32"
+    return EngineChoice(name, precision, batch_tokens or BATCH_TOKENS[name])
+
+
+def load_engine(bundle: Bundle, choice: EngineChoice) -> Engine:
+    """Loads a bundle's network into an engine."""
+    if choice.name == "openvino":
+        from model.engines.openvino_engine import OpenVINOEngine
+
+        return OpenVINOEngine(bundle.saved_model_dir, choice.precision)
+    from model.engines.tensorflow_engine import TensorFlowEngine
+
+    return TensorFlowEngine(bundle.saved_model_dir)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 matrices itself (AVX512-BF16 or AMX)."""
+    try:
+        with open("/proc/cpuinfo") as stream:
+            flags = next((line for line in stream if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver has found a card."""
+    import os
+
+    return os.path.exists("/dev/nvidia0")

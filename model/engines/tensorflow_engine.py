@@ -1,0 +1,25 @@
+"""TensorFlow: runs everywhere, on CPUs and GPUs, in float32."""
+
+import os
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # scoring needs no Keras: see model.tokenizer
+
+import numpy as np
+import tensorflow as tf
+
+
+class TensorFlowEngine:
+    """The bundle's SavedModel as TensorFlow runs it.
+
+    Args:
+        saved_model_dir: the bundle's `saved_model` folder.
+    """
+
+    def __init__(self, saved_model_dir: str):
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self._module = tf.saved_model.load(saved_model_dir)
+
+    def __call__(self, token_ids: np.ndarray) -> np.ndarray:
+        """Token ids (int32 [batch, length], 0 pads) -> probabilities (float32 [batch, labels])."""
+        return self._module.serve(tf.constant(token_ids, tf.int32)).numpy()

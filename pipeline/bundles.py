@@ -1,0 +1,63 @@
+"""Bundles that a worker loads once: from its disk, or fetched from an object store first."""
+
+import hashlib
+import os
+import tempfile
+from functools import lru_cache
+
+from model.bundle import Bundle, BundleError, load_bundle
+from pipeline import storage
+from pipeline.errors import UsageError
+
+
+@lru_cache(maxsize=4)
+def open_bundle(path: str, digest: str | None = None) -> Bundle:
+    """Loads a bundle and checks its digests; a process does so once.
+
+    Args:
+        path: a folder on a disk or in an object store.
+        digest: what the plan was made with; None to take what is there.
+
+    Raises:
+        UsageError: if it is no bundle, or is damaged, or not the one that the plan names.
+    """
+    try:
+        bundle = load_bundle(path if storage.is_local(path) else fetch(path))
+    except BundleError as error:
+        raise UsageError(str(error)) from error
+    if digest is not None and bundle.digest != digest:
+        raise UsageError(f"the bundle {path} has changed since the run was planned")
+    return bundle
+
+
+def fetch(path: str) -> str:
+    """Copies a bundle from an object store to this machine, once a machine.
+
+    Returns:
+        The local folder; it bears the name of what `bundle.json` hashes to, so that workers of
+        one machine share it and a changed bundle gets another.
+    """
+    try:
+        with storage.open_input(storage.join(path, "bundle.json")) as stream:
+            content = stream.read()
+    except OSError as error:
+        raise UsageError(f"no bundle at {path}: it has no bundle.json") from error
+    name = "newsbeam-bundle-" + hashlib.sha256(content).hexdigest()[:16]
+    target = os.path.join(tempfile.gettempdir(), name)
+    if os.path.isdir(target):
+        return target
+    beside = tempfile.mkdtemp(prefix=f"{name}-")
+    prefix = path.rstrip("/") + "/"
+    for file in storage.match(prefix + "**"):
+        relative = file.path.removeprefix(prefix)
+        if ".." in relative.split("/") or relative.startswith("/"):
+            raise UsageError(f"the bundle {path} holds a file outside itself: {relative}")
+        local = os.path.join(beside, relative)
+        os.makedirs(os.path.dirname(local), exist_ok=True)
+        with storage.open_input(file.path) as stream, open(local, "wb") as copy:
+            copy.write(stream.read())
+    try:
+        os.rename(beside, target)
+    except OSError:  # another worker was faster
+        storage.delete_folder(beside)
+    return target

@@ -1,0 +1,98 @@
+"""JSON lines: one object a line (https://jsonlines.org), plain or gzip-compressed.
+
+Strings come out as they are, other values as JSON text, absent ones as null. Blank lines are no
+rows. A line that holds anything but one JSON object (RFC 8259) is a row in error.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from pipeline.corpus import ENCODING, JSON, Facts, ReadSettings, Rows
+from pipeline.formats.lines import TABLE_BYTES, bad_bytes, read_lines
+
+SAMPLE_LINES = 1000  # read to learn which keys there are
+
+
+def inspect(path: str, settings: ReadSettings) -> Facts:
+    """Finds the keys of the first rows; the rows can't be counted without reading them all.
+
+    Raises:
+        BadFileError: if the file can't be read.
+    """
+    keys: dict[str, None] = {}
+    for line in islice(read_lines(path), SAMPLE_LINES):
+        value, _ = parse_line(line)
+        keys.update(dict.fromkeys(value or {}))
+    return Facts(pa.schema([(key, pa.string()) for key in keys]), None)
+
+
+def read(
+    path: str, start: int, rows: int | None, columns: list[str], settings: ReadSettings
+) -> Iterator[Rows]:
+    """Reads the file from its beginning (`start` is 0), `rows` rows or all.
+
+    Raises:
+        BadFileError: if it can't be read to its end.
+    """
+    values: list[list[str | None]] = []
+    errors: list[str | None] = []
+    size = 0
+    lines = (line for line in read_lines(path) if not line.isspace() and line)
+    for line in islice(lines, rows):
+        value, error = parse_line(line)
+        values.append(
+            [None] * len(columns) if value is None else [_text(value.get(c)) for c in columns]
+        )
+        errors.append(error)
+        size += len(line)
+        if len(errors) >= settings.shard_rows or size >= TABLE_BYTES:
+            yield as_rows(values, errors, columns)
+            values, errors, size = [], [], 0
+    if errors:
+        yield as_rows(values, errors, columns)
+
+
+def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """Parses one line.
+
+    Returns:
+        The object and None, or None and the reason why there is none.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return None, f"{ENCODING}: {bad_bytes(line)}"
+        return None, f"{JSON}: {error}"
+    if not isinstance(value, dict):
+        return None, f"{JSON}: the line is {_KINDS[type(value)]}, not an object"
+    return value, None
+
+
+def as_rows(values: list[list[str | None]], errors: list[str | None], columns: list[str]) -> Rows:
+    """Makes string columns of rows of strings."""
+    transposed = zip(*values, strict=True) if columns else []
+    arrays = [pa.array(column, pa.string()) for column in transposed]
+    return Rows(pa.Table.from_arrays(arrays, names=columns), pa.array(errors, pa.string()))
+
+
+_KINDS = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a truth value",
+    type(None): "null",
+}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

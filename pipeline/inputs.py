@@ -1,0 +1,91 @@
+"""From what a person wrote after `--input` to the list of files to read."""
+
+import os
+
+from pipeline import storage
+from pipeline.errors import UsageError
+
+ENDINGS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".ndjson": "jsonl",
+    ".ndjson.gz": "jsonl",
+}
+TFDS_PREFIX = "tfds:"
+
+
+def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tuple[str, str]]:
+    """Finds the files that the patterns name, each once, in the patterns' order.
+
+    A folder stands for all the files in it and below it; names in it that begin with `_` or `.`
+    are passed over, as they are what other programs leave there.
+
+    Args:
+        patterns: files, folders, glob patterns, or `tfds:NAME/SPLIT`.
+        input_format: the format of all of them; None to tell each by its ending.
+
+    Returns:
+        Pairs of path and format.
+
+    Raises:
+        UsageError: if a pattern names nothing, or an ending tells no format.
+    """
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        if pattern.startswith(TFDS_PREFIX):
+            found[pattern] = "tfds"
+            continue
+        paths = _expand(pattern)
+        if not paths:
+            raise UsageError(f"no input: there is no file {pattern}")
+        for path in paths:
+            found[path] = input_format or format_of(path)
+    return list(found.items())
+
+
+def format_of(path: str) -> str:
+    """The format that a file's ending tells.
+
+    Raises:
+        UsageError: if it tells none.
+    """
+    for ending, name in ENDINGS.items():
+        if path.lower().endswith(ending):
+            return name
+    raise UsageError(
+        f"cannot tell the format of {path} from its ending; name it with --input_format, "
+        f"or pick the files with a pattern such as 'DIR/*.parquet'"
+    )
+
+
+def _expand(pattern: str) -> list[str]:
+    if storage.is_local(pattern):
+        path = storage.local_path(pattern)
+        if os.path.isfile(path):  # also a name with [ or * in it
+            return [path]
+        if os.path.isdir(path):
+            return _files_below(path)
+    else:
+        exact = storage.match(pattern)
+        if exact:
+            return [file.path for file in exact]
+        if not any(character in pattern for character in "*?["):
+            below = [file.path for file in storage.match(storage.join(pattern, "**"))]
+            return [path for path in below if not _hidden(path[len(pattern) :])]
+    return [file.path for file in storage.match(pattern)]
+
+
+def _files_below(folder: str) -> list[str]:
+    paths = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        paths += [os.path.join(parent, name) for name in sorted(names) if not _hidden(name)]
+    return paths
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(("_", ".")) for part in path.split("/"))

@@ -1,0 +1,240 @@
+"""The plan: what is read, with what it is scored, and how the work is cut.
+
+Everything that decides the result is in it and under its digest: inputs with fingerprints, the
+bundle's digest, columns, engine, precision, token budget. So two runs with one digest give the
+same rows, and a run that died is continued by whoever makes the same plan again. The plan lies in
+a file; the job graph holds its path only, since a graph may have 10 MB and a plan may have more.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import storage
+from pipeline.corpus import Columns, Facts, ReadSettings, Source, WorkItem
+from pipeline.errors import BadFileError, UsageError
+from pipeline.fingerprint import Fingerprints
+from pipeline.schema import choose_columns, unite
+
+TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
+MODULES = {
+    "parquet": "pipeline.formats.parquet",
+    "csv": "pipeline.formats.delimited",
+    "jsonl": "pipeline.formats.jsonl",
+    "tfds": "pipeline.formats.tfds",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, before it begins.
+
+    Attributes:
+        settings: all that decides the result beside the sources, as JSON values.
+        columns: which columns are used.
+        schema: type of each column in use.
+        reading: what the formats must be told.
+        sources: the inputs in the corpus' order.
+        items: the pieces of work in the corpus' order.
+        skipped: path and reason of inputs that can't be read.
+    """
+
+    settings: dict[str, Any]
+    columns: Columns
+    schema: dict[str, pa.DataType]
+    reading: ReadSettings
+    sources: list[Source]
+    items: list[WorkItem]
+    skipped: list[tuple[str, str]]
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the result, as JSON values."""
+        return {
+            "settings": self.settings,
+            "columns": _plain(self.columns),
+            "reading": {k: v for k, v in _plain(self.reading).items() if k != "tfds_data_dir"},
+            "sources": [[source.path, source.fingerprint] for source in self.sources],
+            "skipped": [path for path, _ in self.skipped],
+        }
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of `identity()`, in hexadecimal digits."""
+        text = json.dumps(self.identity(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def rows(self) -> int | None:
+        """The rows of all sources together, if that is known."""
+        counts = [item.rows for item in self.items]
+        return None if None in counts else sum(c for c in counts if c is not None)
+
+
+def format_module(name: str) -> Any:
+    """The module that reads a format: it has `inspect` and `read`."""
+    return import_module(MODULES[name])
+
+
+def make_plan(
+    inputs: list[tuple[str, str]],
+    text_columns: list[str],
+    settings: dict[str, Any],
+    *,
+    id_column: str | None = None,
+    carry_columns: list[str] | None = None,
+    gold_column: str | None = None,
+    reading: ReadSettings,
+    limit: int | None = None,
+    on_bad_file: str = "fail",
+) -> Plan:
+    """Looks into every input and cuts the work.
+
+    Args:
+        inputs: pairs of path and format, from `find_inputs`.
+        text_columns: the columns that are joined and labelled.
+        settings: what else decides the result (bundle digest, engine, ...), as JSON values.
+        id_column: the column that names a row.
+        carry_columns: columns to copy, each `name` or `name:new_name`, or `all`.
+        gold_column: the column with the true label.
+        reading: what the formats must be told.
+        limit: take only so many rows.
+        on_bad_file: `fail` or `skip`.
+
+    Raises:
+        UsageError: for a missing column, clashing inputs, or an input that can't be read.
+    """
+    sources: list[Source] = []
+    facts: list[Facts] = []
+    skipped: list[tuple[str, str]] = []
+    with Fingerprints() as fingerprints:
+        for path, kind in inputs:
+            try:
+                found = format_module(kind).inspect(path, reading)
+                print_of, size = _fingerprint(path, kind, reading, fingerprints)
+            except (BadFileError, OSError) as error:
+                reason = error.reason if isinstance(error, BadFileError) else str(error)
+                if on_bad_file == "fail":
+                    raise UsageError(f"cannot read {path}: {reason}") from error
+                skipped.append((path, reason))
+                continue
+            sources.append(Source(path, kind, size, found.rows, print_of))
+            facts.append(found)
+    schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
+    columns = choose_columns(schemas, text_columns, id_column, carry_columns or [], gold_column)
+    items = _cut(sources, facts, columns, reading, limit)
+    return Plan(
+        settings={**settings, "limit": limit},
+        columns=columns,
+        schema=unite(schemas, columns),
+        reading=reading,
+        sources=sources,
+        items=items,
+        skipped=skipped,
+    )
+
+
+def _fingerprint(
+    path: str, kind: str, reading: ReadSettings, fingerprints: Fingerprints
+) -> tuple[str, int]:
+    """The fingerprint of one input, and its size in bytes."""
+    files = format_module(kind).files(path, reading) if kind == "tfds" else [path]
+    prints = [fingerprints.of(file) for file in files]
+    size = sum(storage.size(file) for file in files)
+    if len(prints) == 1:
+        return prints[0], size
+    return "sha256:" + hashlib.sha256("\n".join(prints).encode()).hexdigest(), size
+
+
+def _cut(
+    sources: list[Source],
+    facts: list[Facts],
+    columns: Columns,
+    reading: ReadSettings,
+    limit: int | None,
+) -> list[WorkItem]:
+    items: list[WorkItem] = []
+    left = limit
+    for number, (source, found) in enumerate(zip(sources, facts, strict=True)):
+        rows = found.rows
+        if left is not None:
+            rows = min(left, _count(source, reading, left) if rows is None else rows)
+            left -= rows
+        for start, length in _pieces(rows, found.shards, reading.shard_rows * TABLES_PER_ITEM):
+            items.append(WorkItem(len(items), number, start, length))
+        if left == 0:
+            break
+    return items
+
+
+def _pieces(rows: int | None, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
+    """Start and length of the pieces of one source; an empty source is one piece of no rows."""
+    if rows is None:
+        return [(0, None)]
+    pieces: list[tuple[int, int | None]] = []
+    start = 0
+    for length in shards or [rows]:
+        end = min(start + length, rows)
+        while start < end:
+            step = min(most, end - start)
+            pieces.append((start, step))
+            start += step
+    return pieces or [(0, 0)]
+
+
+def _count(source: Source, reading: ReadSettings, most: int) -> int:
+    """Counts the rows of a text file, up to `most`."""
+    read = format_module(source.format).read
+    return sum(
+        rows.table.num_rows or len(rows.error) for rows in read(source.path, 0, most, [], reading)
+    )
+
+
+def save_plan(plan: Plan, path: str) -> None:
+    """Writes a plan to a file that workers load it from."""
+    value = {
+        "format": 1,
+        "digest": plan.digest,
+        "settings": plan.settings,
+        "columns": _plain(plan.columns),
+        "schema": pa.schema(list(plan.schema.items())).serialize().to_pybytes().hex(),
+        "reading": _plain(plan.reading),
+        "sources": [list(dataclasses.astuple(source)) for source in plan.sources],
+        "items": [list(dataclasses.astuple(item)) for item in plan.items],
+        "skipped": plan.skipped,
+    }
+    storage.write_bytes(path, json.dumps(value).encode())
+
+
+@functools.lru_cache(maxsize=2)
+def load_plan(path: str) -> Plan:
+    """Reads a plan; a worker process keeps it."""
+    value = storage.read_json(path)
+    columns, reading = value["columns"], value["reading"]
+    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(value["schema"])))
+    return Plan(
+        settings=value["settings"],
+        columns=Columns(
+            tuple(columns["text"]),
+            columns["id"],
+            tuple((column, name) for column, name in columns["carry"]),
+            columns["gold"],
+        ),
+        schema={field.name: field.type for field in schema},
+        reading=ReadSettings(
+            reading["shard_rows"],
+            tuple(reading["csv_columns"]) if reading["csv_columns"] else None,
+            reading["tfds_data_dir"],
+        ),
+        sources=[Source(*source) for source in value["sources"]],
+        items=[WorkItem(*item) for item in value["items"]],
+        skipped=[(path, reason) for path, reason in value["skipped"]],
+    )
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(value)))

@@ -1,0 +1,230 @@
+"""ReadDocuments: a work item -> numbered Tables of documents."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import storage
+from pipeline.corpus import (
+    BLANK,
+    ENCODING,
+    Columns,
+    Piece,
+    Rows,
+    WorkItem,
+    document_schema,
+    with_piece,
+)
+from pipeline.errors import BadFileError
+from pipeline.failure import failures_told
+from pipeline.plan import Plan, format_module, load_plan
+
+TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may hold megabytes
+
+
+class ReadDocuments(beam.PTransform):
+    """WorkItem -> Tables of at most `shard_rows` documents, numbered within the item.
+
+    Tables whose finished file lies in the work folder already are passed over: what a resumed run
+    and a runner's retry have in common.
+    """
+
+    def __init__(self, plan_path: str, work: str | None = None):
+        self._plan_path = plan_path
+        self._work = work
+
+    def expand(self, items: beam.PCollection) -> beam.PCollection:
+        return items | beam.ParDo(_ReadDocuments(self._plan_path, self._work))
+
+
+class _ReadDocuments(beam.DoFn):
+    def __init__(self, plan_path: str, work: str | None):
+        self._plan_path = plan_path
+        self._work = work
+
+    def setup(self) -> None:
+        self._plan = load_plan(self._plan_path)
+
+    def process(self, item: WorkItem) -> Iterator[pa.Table]:
+        with failures_told(self._work):
+            finished = finished_tables(self._work, item)
+            if finished and is_whole(finished):
+                return
+            for table, piece in read_item(self._plan, item):
+                if piece.table not in finished:
+                    yield with_piece(table, piece)
+
+
+def finished_tables(work: str | None, item: WorkItem) -> dict[int, bool]:
+    """Numbers of an item's finished Tables, and for each whether the item ends with it."""
+    if work is None:
+        return {}
+    files = storage.named(work, f"{item.number:06d}-*.parquet")
+    names = [file.name.removesuffix(".parquet") for file in files]
+    return {int(name.split("-")[1].removesuffix(".end")): name.endswith(".end") for name in names}
+
+
+def is_whole(finished: dict[int, bool]) -> bool:
+    """Whether an item's Tables are all there, from 0 to the one that ends it."""
+    return set(finished) == set(range(len(finished))) and finished[len(finished) - 1]
+
+
+def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
+    """Reads one work item.
+
+    Yields:
+        Tables of documents (`document_schema`), each with the Piece that it is.
+
+    Raises:
+        BadFileError: if the source can't be read to the item's end, unless the plan says to list
+            such files and go on.
+    """
+    source = plan.sources[item.source]
+    schema = document_schema(plan.schema, plan.columns)
+    stretches = format_module(source.format).read(
+        source.path, item.start, item.rows, plan.columns.names(), plan.reading
+    )
+    bad: list[str] = []
+    if plan.settings.get("on_bad_file") == "skip":
+        stretches = _until_bad(stretches, bad)
+    tables = _cut(stretches, plan, source.path, item.start, schema)
+    number = 0
+    started = time.perf_counter()
+    current = next(tables, schema.empty_table())
+    while True:
+        following = next(tables, None)
+        last = following is None
+        counts = {"read_ms": (time.perf_counter() - started) * 1000}
+        reason = bad[0] if bad and last else None
+        yield current, Piece(item.number, number, last, source.path, reason, counts)
+        if following is None:
+            return
+        current, number, started = following, number + 1, time.perf_counter()
+
+
+def _until_bad(stretches: Iterator[Rows], bad: list[str]) -> Iterator[Rows]:
+    """Ends where the file can't be read on, and notes why."""
+    try:
+        yield from stretches
+    except BadFileError as error:
+        bad.append(error.reason)
+
+
+def _cut(
+    stretches: Iterable[Rows], plan: Plan, source: str, start: int, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Cuts what a format yields into Tables of `shard_rows` rows (or `TABLE_BYTES` bytes)."""
+    pending: list[pa.Table] = []
+    rows = size = 0
+    most = plan.reading.shard_rows
+    for stretch in stretches:
+        documents = to_documents(stretch, plan.columns, schema, source, start)
+        start += documents.num_rows
+        while documents.num_rows:
+            part = documents.slice(0, most - rows)
+            documents = documents.slice(part.num_rows)
+            pending.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+            if rows >= most or size >= TABLE_BYTES:
+                yield pa.concat_tables(pending).combine_chunks()
+                pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.concat_tables(pending).combine_chunks()
+
+
+def to_documents(
+    stretch: Rows, columns: Columns, schema: pa.Schema, source: str, start: int
+) -> pa.Table:
+    """Turns columns of the corpus into documents.
+
+    Args:
+        stretch: the columns in use, under the corpus' names, and the rows' errors.
+        columns: what each column is for.
+        schema: the schema of the result.
+        source: the source's path.
+        start: the number of the first row in it.
+
+    Returns:
+        A Table of `schema`; `text` is null exactly where `error` is set.
+    """
+    count = len(stretch.error) if stretch.error is not None else stretch.table.num_rows
+    error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
+    wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
+    wanted |= {name: schema.field(new).type for name, new in columns.carry}
+    if columns.id:
+        wanted[columns.id] = schema.field("id").type
+    checked: dict[str, pa.Array] = {}
+    for name in columns.names():
+        checked[name], bad = as_type(stretch.table.column(name), wanted[name])
+        if bad is not None:
+            detail = f"{ENCODING}: column {name} is not UTF-8"
+            error = pc.if_else(pc.and_(bad, pc.is_null(error)), detail, error)
+    texts = [as_type(checked[name], pa.string())[0] for name in columns.text]
+    text = pc.binary_join_element_wise(*texts, " ", null_handling="replace", null_replacement="")
+    is_blank = pc.equal(pc.utf8_trim_whitespace(text), "")
+    detail = f"{BLANK}: no text in {', '.join(columns.text)}"
+    error = pc.if_else(pc.and_(is_blank, pc.is_null(error)), detail, error)
+    text = pc.if_else(pc.is_null(error), text, pa.scalar(None, pa.string()))
+    numbers = pa.array(np.arange(start, start + count))
+    values = {name: checked[column] for column, name in columns.carry}
+    values |= {"text": text, "error": error, "source_row": numbers}
+    if columns.id:
+        values["id"] = checked[columns.id]
+    else:
+        values["id"] = pc.binary_join_element_wise(f"{source}#", numbers.cast(pa.string()), "")
+    if columns.gold:
+        values["gold"] = as_type(checked[columns.gold], pa.string())[0]
+    return pa.Table.from_arrays([values[field.name] for field in schema], schema=schema)
+
+
+def as_type(
+    column: pa.Array | pa.ChunkedArray, kind: pa.DataType
+) -> tuple[pa.Array, pa.Array | None]:
+    """Casts a column, and finds the values whose bytes are no UTF-8 (no reader checks them).
+
+    Returns:
+        The column, with null for bad values, and which they are; None if none is.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # what combine_chunks makes of no chunks
+        array = pa.array([], kind)
+    try:
+        array.validate(full=True)
+        return array.cast(kind), None
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        pass
+    values, bad = [], []
+    for index in range(len(array)):
+        value = array.slice(index, 1)
+        try:
+            value.validate(full=True)
+            values.append(value.cast(kind))
+            bad.append(False)
+        except pa.ArrowInvalid:
+            values.append(pa.nulls(1, kind))
+            bad.append(True)
+    return pa.concat_arrays(values), pa.array(bad)
+
+
+def plan_items(plan_path: str) -> Iterator[WorkItem]:
+    """The work items of the plan in a file."""
+    yield from load_plan(plan_path).items
+
+
+class PlanItems(beam.PTransform):
+    """The plan's path -> its work items, shared out over all workers."""
+
+    def __init__(self, plan_path: str):
+        self._plan_path = plan_path
+
+    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
+        return (
+            begin
+            | "Path" >> beam.Create([self._plan_path], reshuffle=False)
+            | "Items" >> beam.FlatMap(plan_items)
+            | "ShareOut" >> beam.Reshuffle()
+        )

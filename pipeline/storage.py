@@ -1,0 +1,175 @@
+"""Files on a disk or in an object store, through Beam's FileSystems.
+
+On a disk a file is written beside its place and renamed into it, so that it is there whole or not
+at all. An object store shows an object only when it is complete, and a rename there is a copy, so
+there a file is written once, under its final name.
+"""
+
+import glob
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any, NamedTuple
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+TEMPORARY = ".tmp-"  # how the names of unfinished files begin
+
+
+class FileInfo(NamedTuple):
+    """A file and its size in bytes."""
+
+    path: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+def is_local(path: str) -> bool:
+    """Whether `path` lies on a disk of this machine."""
+    return FileSystems.get_scheme(path) in (None, "file")
+
+
+def local_path(path: str) -> str:
+    """`path` without the `file://` that some people write before it."""
+    return path.removeprefix("file://")
+
+
+def join(folder: str, name: str) -> str:
+    """A path below `folder`."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def open_input(path: str) -> IO[bytes]:
+    """Opens a file for reading, without decompressing it."""
+    if is_local(path):
+        return open(local_path(path), "rb")
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+@contextmanager
+def writing(path: str) -> Iterator[IO[bytes]]:
+    """Opens a file that appears under `path` only if the block ends without an exception."""
+    if not is_local(path):
+        stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        yield stream
+        stream.close()
+        return
+    path = local_path(path)
+    folder = os.path.dirname(path) or "."
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        with open(temporary, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # a machine that is lost must not leave a hollow file
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes a whole file."""
+    with writing(path) as stream:
+        stream.write(content)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes `value` as JSON text."""
+    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def read_json(path: str) -> Any:
+    """Reads JSON text."""
+    with open_input(path) as stream:
+        return json.loads(stream.read())
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file at `path`."""
+    return os.path.exists(local_path(path)) if is_local(path) else FileSystems.exists(path)
+
+
+def match(pattern: str) -> list[FileInfo]:
+    """The files that `pattern` (with `*`, `?`, `**`) names, sorted by path."""
+    if is_local(pattern):
+        paths = glob.glob(local_path(pattern), recursive=True)
+        found = [FileInfo(path, os.path.getsize(path)) for path in paths if os.path.isfile(path)]
+    else:
+        result = FileSystems.match([pattern])[0]
+        found = [FileInfo(file.path, file.size_in_bytes) for file in result.metadata_list]
+    return sorted(found)
+
+
+def named(folder: str, pattern: str) -> list[FileInfo]:
+    """The files directly in `folder` whose names fit `pattern`, sorted by path."""
+    if is_local(folder):
+        return match(join(glob.escape(local_path(folder)), pattern))
+    return match(join(folder, pattern))
+
+
+def files_in(folder: str) -> list[FileInfo]:
+    """The files directly in `folder`, sorted by path; none if there is no such folder."""
+    if not is_local(folder):
+        return match(join(folder, "*"))
+    found = []
+    try:
+        with os.scandir(local_path(folder)) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_file():
+                        found.append(FileInfo(join(folder, entry.name), entry.stat().st_size))
+                except FileNotFoundError:  # a temporary file of another worker, renamed meanwhile
+                    continue
+    except FileNotFoundError:
+        return []
+    return sorted(found)
+
+
+def size(path: str) -> int:
+    """The size of a file in bytes."""
+    if is_local(path):
+        return os.path.getsize(local_path(path))
+    return FileSystems.get_filesystem(path).size(path)
+
+
+def match_below(folder: str, pattern: str) -> list[str]:
+    """The paths of files below `folder` that fit `pattern`, which may hold a `/`."""
+    start = glob.escape(local_path(folder)) if is_local(folder) else folder
+    return [file.path for file in match(join(start, pattern))]
+
+
+def folders_in(folder: str) -> list[str]:
+    """The names of the folders directly in a folder on a disk; object stores have none."""
+    if not is_local(folder) or not os.path.isdir(local_path(folder)):
+        return []
+    with os.scandir(local_path(folder)) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir())
+
+
+def delete(paths: list[str]) -> None:
+    """Deletes files; one that is not there is no error."""
+    remote = [path for path in paths if not is_local(path)]
+    for path in set(paths) - set(remote):
+        with suppress(FileNotFoundError):
+            os.unlink(local_path(path))
+    if remote:
+        FileSystems.delete(remote)
+
+
+def delete_folder(folder: str) -> None:
+    """Deletes a folder with all that is in it."""
+    if is_local(folder):
+        shutil.rmtree(local_path(folder), ignore_errors=True)
+    else:
+        delete([file.path for file in match(join(folder, "**"))])
