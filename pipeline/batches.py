@@ -47,7 +47,7 @@ class Scorer:
         for rows in cut_batches(lengths, self.batch_tokens):
             self._score_batch(rows, values, offsets, probabilities, failures)
             counts["batches"] += 1
-            counts["padded_tokens"] += len(rows) * padded_length(int(lengths[rows].max()))
+            counts["padded_tokens"] += _tokens(rows, offsets)
         return probabilities, failures, counts
 
     def _score_batch(
@@ -65,7 +65,7 @@ class Scorer:
                 failures[int(rows[0])] = _reason(error)
                 return
             if is_out_of_memory(error):
-                self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets)) // 2)
+                self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets) // 2))
             for half in np.array_split(rows, 2):
                 self._score_batch(half, values, offsets, probabilities, failures)
             return
@@ -74,9 +74,9 @@ class Scorer:
             failures[int(row)] = "its probabilities are no numbers"
 
 
-def padded_length(length: int) -> int:
-    """The length that a batch is padded to."""
-    return max(ROUND, -(-length // ROUND) * ROUND)
+def padded_length(lengths: np.ndarray) -> np.ndarray:
+    """The lengths that batches whose longest texts are so long are padded to."""
+    return np.maximum(ROUND, -(-lengths // ROUND) * ROUND)
 
 
 def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
@@ -87,14 +87,12 @@ def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
         times their padded length stays within the budget (but at least one).
     """
     order = np.argsort(lengths, kind="stable")
+    padded = padded_length(lengths[order])
     start = 0
     while start < len(order):
-        count = max(1, batch_tokens // padded_length(int(lengths[order[start]])))
-        while True:  # the last of them is the longest
-            longest = padded_length(int(lengths[order[min(start + count, len(order)) - 1]]))
-            if count == 1 or count * longest <= batch_tokens:
-                break
-            count = max(1, min(count - 1, batch_tokens // longest))
+        most = max(1, batch_tokens // int(padded[start]))
+        sizes = np.arange(1, most + 1)[: len(order) - start] * padded[start : start + most]
+        count = max(1, int(np.searchsorted(sizes, batch_tokens, side="right")))
         yield order[start : start + count]
         start += count
 
@@ -102,7 +100,7 @@ def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
 def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Copies texts into a matrix, int32 [rows, length], padded with 0."""
     lengths = offsets[rows + 1] - offsets[rows]
-    columns = np.arange(padded_length(int(lengths.max(initial=0))))
+    columns = np.arange(padded_length(lengths.max(initial=0)))
     is_token = columns < lengths[:, None]
     matrix = np.zeros(is_token.shape, np.int32)
     matrix[is_token] = values[(offsets[rows][:, None] + columns)[is_token]]
@@ -123,5 +121,4 @@ def _reason(error: Exception) -> str:
 
 
 def _tokens(rows: np.ndarray, offsets: np.ndarray) -> int:
-    longest = int((offsets[rows + 1] - offsets[rows]).max())
-    return len(rows) * padded_length(longest)
+    return len(rows) * int(padded_length((offsets[rows + 1] - offsets[rows]).max()))

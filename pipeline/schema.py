@@ -99,6 +99,8 @@ def _check_column(path: str, schema: pa.Schema, name: str) -> None:
 def _check_names(names: list[str]) -> None:
     taken = output_schema(document_schema({}, Columns(()))).names
     for name in names:
+        if name == "id":
+            raise UsageError("the output has a column id of its own; make it yours: --id_column id")
         if name in taken:
             raise UsageError(
                 f"the output has a column {name} of its own; "

@@ -1,0 +1,86 @@
+"""Labels, scores and probabilities of a Table, by an engine made of literal numbers."""
+
+import numpy as np
+import pyarrow as pa
+from pytest import approx
+
+from pipeline.batches import Scorer
+from pipeline.corpus import DICTIONARY
+from pipeline.scoring import score_table
+
+LABELS = ("no", "yes")
+PROBABILITIES = {7: [0.25, 0.75], 8: [0.875, 0.125], 9: [0.5, 0.5]}
+
+
+class Engine:
+    """Looks a text's first token up; remembers how many texts it saw."""
+
+    rows = 0
+
+    def __call__(self, token_ids):
+        self.rows += len(token_ids)
+        if 6 in token_ids:
+            raise ValueError("six")
+        return np.array([PROBABILITIES[first] for first in token_ids[:, 0]], np.float32)
+
+
+def table_of(texts, ids):
+    errors = [None if text else "blank: no text" for text in texts]
+    columns = {
+        "text": pa.array(texts, pa.string()),
+        "error": pa.array(errors, pa.string()),
+        "token_ids": pa.array(ids, pa.list_(pa.int32())),
+    }
+    return pa.table(columns)
+
+
+def test_labels_scores_and_errors():
+    table = table_of(["a", None, "b", "c", "a", "six"], [[7], [], [8], [9], [7], [6]])
+    engine = Engine()
+    scored, counts = score_table(table, Scorer(engine, 100), LABELS)
+    assert scored["label"].type == DICTIONARY
+    assert scored["label"].to_pylist() == ["yes", None, "no", "no", "yes", None]
+    assert scored["score"].to_pylist() == [0.75, None, 0.875, 0.5, 0.75, None]
+    assert scored["probabilities"].to_pylist() == [
+        [0.25, 0.75],
+        None,
+        [0.875, 0.125],
+        [0.5, 0.5],
+        [0.25, 0.75],
+        None,
+    ]
+    assert scored["error"].to_pylist() == [
+        None,
+        "blank: no text",
+        None,
+        None,
+        None,
+        "model: ValueError: six",
+    ]
+    assert "token_ids" not in scored.column_names
+    assert counts["scored_rows"] == 4  # "a" stands twice and is scored once
+
+
+def test_no_rows_and_no_texts():
+    for texts in ([], [None, None]):
+        table = table_of(texts, [[] for _ in texts])
+        scored, counts = score_table(table, Scorer(Engine(), 100), LABELS)
+        assert scored["label"].to_pylist() == [None] * len(texts)
+        assert scored["probabilities"].to_pylist() == [None] * len(texts)
+        assert counts == {"scored_rows": 0, "batches": 0, "padded_tokens": 0}
+
+
+def test_the_batch_does_not_matter(toy_bundle):
+    from model.engines.choose import EngineChoice, load_engine
+    from model.tokenizer import Tokenizer
+
+    texts = ["the team won", "war", "market fell the market fell new chip", "nothing known", "new"]
+    ids, _ = Tokenizer(toy_bundle.transform_dir)(pa.array(texts))
+    for name in ("tensorflow", "openvino"):
+        engine = load_engine(toy_bundle, EngineChoice(name, "float32", 0))
+        alone = np.concatenate([engine(np.array([row], np.int32)) for row in ids.to_pylist()])
+        table = table_of(texts, ids)
+        for budget in (8, 1000):
+            scored, _ = score_table(table, Scorer(engine, budget), toy_bundle.labels)
+            together = np.array(scored["probabilities"].to_pylist())
+            assert together == approx(alone, abs=1e-5)
