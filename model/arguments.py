@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser without abbreviations, whose errors are one line and name what was meant."""
+    """An ArgumentParser without abbreviations; its errors are one line and name what was meant."""
 
     def __init__(self, **kwargs):
         super().__init__(
