@@ -1,7 +1,6 @@
 """Runs the tf.Transform graph of a bundle on Arrow strings, without tf.Transform or Beam."""
 
 import os
-from pathlib import Path
 
 # Scoring needs no Keras. Told that Keras 2 will do, TensorFlow leaves Keras 3 alone on import,
 # which saves 5 s a process. `import keras` stays Keras 3 in any case, so training may follow.
@@ -21,7 +20,7 @@ class Tokenizer:
     """
 
     def __init__(self, transform_dir: str | os.PathLike):
-        self._module = tf.saved_model.load(str(Path(transform_dir) / "transform_fn"))
+        self._module = tf.saved_model.load(os.path.join(transform_dir, "transform_fn"))
         # Not `serving_default`, which renames the inputs.
         self._transform = tf.function(
             self._run, input_signature=[tf.TensorSpec([None], tf.string, name="text")]

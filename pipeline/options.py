@@ -148,6 +148,38 @@ class ScoreOptions(NewsbeamOptions):
         )
 
 
+class PrepareOptions(NewsbeamOptions):
+    """Options of `python -m pipeline.prepare`."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        add_corpus_arguments(parser)
+        add_run_arguments(parser)
+        training = parser.add_argument_group("training data")
+        training.add_argument("--label_column", metavar="A", help="the column with the true label")
+        training.add_argument(
+            "--tokenizer",
+            choices=("words",),
+            default="words",
+            help="how texts become token ids (default: %(default)s)",
+        )
+        training.add_argument(
+            "--vocab_size",
+            type=positive,
+            default=20_000,
+            metavar="N",
+            help="rows of embeddings: the most frequent words, padding and unknown "
+            "(default: %(default)s)",
+        )
+        training.add_argument(
+            "--max_tokens",
+            type=positive,
+            default=256,
+            metavar="N",
+            help="token ids of a text that the model sees (default: %(default)s)",
+        )
+
+
 class _Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises `UsageError` where argparse would print and exit."""
 

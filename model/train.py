@@ -1,0 +1,192 @@
+"""Trains a classifier on prepared data and saves it as a bundle: `python -m model.train`.
+
+Runs on Keras' TensorFlow and JAX backends (`KERAS_BACKEND`). With TensorFlow it writes a bundle; on
+JAX, which needs no TensorFlow, it writes weights, and `python -m model.export` makes the bundle.
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from model import bundle, weights
+from model.arguments import Parser, positive, share
+
+# What a recipe starts from unless told otherwise.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "scratch": {"epochs": 10, "batch_size": 32, "learning_rate": 1e-3},
+}
+RECIPE_OF = {"transformer": "scratch"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    flags = Parser(prog="model.train", description=__doc__)
+    flags.add_argument("--prepared", required=True, help="folder that pipeline.prepare wrote")
+    flags.add_argument("--output", required=True, help="folder of the bundle (on JAX: weights)")
+    flags.add_argument("--model", choices=sorted(RECIPE_OF), default="transformer", help="network")
+    flags.add_argument("--recipe", choices=sorted(DEFAULTS), help="default: the network's own")
+    flags.add_argument("--name", help="what to call the bundle; default: the output's name")
+    flags.add_argument("--epochs", type=positive, help="default: the recipe's")
+    flags.add_argument("--batch_size", type=positive, help="default: the recipe's")
+    flags.add_argument("--learning_rate", type=float, help="highest rate; default: the recipe's")
+    flags.add_argument("--seed", type=int, default=0, help="fixes the result")
+    flags.add_argument("--validation", type=share, default=0.1, help="share of rows to hold out")
+    flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
+    flags.add_argument("--steps_per_epoch", type=positive, help="batches in an epoch, for a try")
+    flags.add_argument("--logs", help="folder for TensorBoard")
+    flags.add_argument(
+        "--resume", action="store_true", help="go on with what the same command left unfinished"
+    )
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    has_tensorflow = importlib.util.find_spec("tensorflow") is not None
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow" if has_tensorflow else "jax")
+    recipe = options.recipe or RECIPE_OF[options.model]
+    for name, value in {"recipe": recipe, **DEFAULTS[recipe]}.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    try:
+        train(options)
+    except (bundle.BundleError, FileNotFoundError, ValueError) as error:
+        print(f"model.train: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    """Trains as the command line says and writes the bundle, or the weights.
+
+    Raises:
+        BundleError: The prepared data or the output folder are not what they should be.
+        FileNotFoundError: There are no examples.
+        ValueError: The data and the options don't fit each other.
+    """
+    as_bundle = os.environ["KERAS_BACKEND"] == "tensorflow"
+    (bundle if as_bundle else weights).check_output(options.output)
+    description = bundle.read_prepared(options.prepared)
+    if options.logs and importlib.util.find_spec("tensorflow") is None:
+        raise ValueError("--logs needs TensorFlow, which is not installed")
+
+    import keras
+
+    from model import fitting, recipes
+    from model.batches import LengthGroupedBatches, read_examples, split
+    from model.measures import measure
+    from model.networks import build_network
+
+    labels = description["labels"]
+    examples = read_examples(options.prepared, labels)
+    training, validation = split(
+        examples, options.validation, options.seed, at_most=options.validation_rows
+    )
+    spec = specification(options, description)
+    batches = LengthGroupedBatches(
+        training, options.batch_size, seed=options.seed, steps=options.steps_per_epoch
+    )
+    keras.utils.set_random_seed(options.seed)
+    network = build_network(spec)
+    network = getattr(recipes, options.recipe)(
+        network, len(batches) * options.epochs, options.learning_rate
+    )
+    settings = {
+        name: getattr(options, name)
+        for name in ("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch")
+    }
+    rows = {"rows": len(training), "validation_rows": len(validation)}
+    folder = Path(options.output.rstrip("/") + ".training")
+    began = time.monotonic()
+    history = fitting.fit(
+        network,
+        batches,
+        validation,
+        epochs=options.epochs,
+        folder=folder,
+        settings={"model": spec, **settings, **rows},
+        resume=options.resume,
+        callbacks=[keras.callbacks.TensorBoard(options.logs)] if options.logs else [],
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    trained = build_network(spec)  # without the optimizer, and in float32
+    trained.set_weights(network.get_weights())
+    metrics, answers = measure(trained, validation if len(validation) else training, labels)
+    part = "validation" if len(validation) else "training"
+    profile = description.get("profile")
+    result = weights.Trained(
+        name=options.name or Path(options.output).name,
+        labels=labels,
+        model=spec,
+        training={
+            **settings,
+            **rows,
+            "backend": keras.backend.backend(),
+            "device": device_name(keras.backend.backend()),
+            "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+            "history": history,
+        },
+        metrics={part: metrics},
+        profile=profile and {**profile, **answers},
+    )
+    if as_bundle:
+        bundle.save_bundle(
+            options.output,
+            prepared=options.prepared,
+            network=trained,
+            spec=spec,
+            training=result.training,
+            metrics=result.metrics,
+            name=result.name,
+            profile=result.profile,
+        )
+    else:
+        weights.save_weights(options.output, trained, result)
+    shutil.rmtree(folder)
+    print(
+        f"{part} accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows, "
+        f"{time.monotonic() - began:.0f} s on {result.training['device']}: {options.output}"
+    )
+    if not as_bundle:
+        print(
+            f"Now, where TensorFlow is: python -m model.export --weights {options.output} "
+            f"--prepared {options.prepared} --output BUNDLE"
+        )
+
+
+def specification(options: argparse.Namespace, description: dict[str, Any]) -> dict[str, Any]:
+    """All that rebuilds the network that the options ask for."""
+    from model.transformer import transformer_spec
+
+    return transformer_spec(
+        description["tokenizer"]["vocab_size"],
+        description["max_tokens"],
+        len(description["labels"]),
+    )
+
+
+def device_name(backend: str) -> str:
+    """`cpu`, or what the GPU calls itself."""
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return "cpu" if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return "cpu"
+    return tf.config.experimental.get_device_details(devices[0]).get("device_name", "gpu")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Makes training data of a labelled corpus: `python -m pipeline.prepare --input ... --output ...`.
+
+Two passes: the first fits the tokenizer, the second tokenizes by what was fitted, as scoring does.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline import storage
+from pipeline.claim import claimed
+from pipeline.command import run_command
+from pipeline.corpus import ReadSettings
+from pipeline.errors import NewsbeamError, UsageError
+from pipeline.examples import WriteExamples
+from pipeline.failure import told_failures
+from pipeline.inputs import find_inputs
+from pipeline.options import PrepareOptions, parse
+from pipeline.plan import Plan, make_plan
+from pipeline.prepared import PREPARED, describe, enter, plan_file, transform_dir, work_folder
+from pipeline.read import PlanItems, ReadDocuments
+
+MOST_TOKENS = 4096
+
+
+def fit_tokenizer(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+    """The first pass: the corpus -> the fitted transform."""
+    from pipeline.fit import FitTokenizer  # tf.Transform, which the command line can do without
+
+    plan_path = plan_file(output)
+    return (
+        pipeline
+        | "Plan" >> PlanItems(plan_path)
+        | "Read" >> ReadDocuments(plan_path)
+        | "Fit"
+        >> FitTokenizer(
+            plan.settings["tokenizer"],
+            plan.settings["max_tokens"],
+            transform_dir(output),
+            storage.join(work_folder(output), "transform"),
+        )
+    )
+
+
+def write_examples(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+    """The second pass: the corpus -> examples, and `prepared.json` last."""
+    plan_path = plan_file(output)
+    unknown_id = plan.settings["tokenizer"]["unknown_id"]
+    return (
+        pipeline
+        | "Plan" >> PlanItems(plan_path)
+        | "Read" >> ReadDocuments(plan_path)
+        | "Write" >> WriteExamples(transform_dir(output), unknown_id, output, work_folder(output))
+        | "Describe" >> beam.Map(describe, output)
+    )
+
+
+def tokenizer_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The tokenizer that was asked for, as `prepared.json` describes it."""
+    return {
+        "kind": options.tokenizer,
+        "vocab_size": options.vocab_size,
+        "pad_id": 0,
+        "unknown_id": 1,
+        "lowercase": True,
+    }
+
+
+def plan_preparation(options: argparse.Namespace) -> Plan:
+    """Checks everything that can be checked before any work, and plans the run.
+
+    Raises:
+        UsageError: For whatever does not fit.
+    """
+    if not options.text_columns:
+        raise UsageError("--text_columns is missing; see --help")
+    if options.vocab_size < 3:
+        raise UsageError("--vocab_size must leave room for a word beside padding and unknown")
+    if options.max_tokens > MOST_TOKENS:
+        raise UsageError(f"--max_tokens is {MOST_TOKENS} at most")
+    return make_plan(
+        find_inputs(options.input, options.input_format),
+        options.text_columns,
+        {
+            "tokenizer": tokenizer_of(options),
+            "max_tokens": options.max_tokens,
+            "on_bad_file": options.on_bad_file,
+        },
+        gold_column=options.label_column,
+        reading=ReadSettings(
+            options.shard_rows,
+            tuple(options.csv_columns) if options.csv_columns else None,
+            options.tfds_data_dir,
+        ),
+        limit=options.limit,
+        on_bad_file=options.on_bad_file,
+    )
+
+
+def run(plan: Plan, output: str, beam_options: PipelineOptions) -> None:
+    """Runs both passes.
+
+    Raises:
+        NewsbeamError: If one fails; the message is the worker's own line, if it could leave one.
+    """
+    try:
+        for one_pass in (fit_tokenizer, write_examples):
+            pipeline = beam.Pipeline(options=beam_options)
+            one_pass(pipeline, plan, output)
+            pipeline.run().wait_until_finish()
+    except Exception as error:
+        told = told_failures(work_folder(output))
+        if not told:
+            raise
+        raise NewsbeamError(told[0]["message"]) from error
+    storage.delete_folder(work_folder(output))
+
+
+def prepare(argv: list[str]) -> int:
+    """Plans, checks, runs and says what came out."""
+    options, beam_options = parse(PrepareOptions, argv, "python -m pipeline.prepare", __doc__ or "")
+    for name in ("input", "label_column", "output"):
+        if not getattr(options, name):
+            raise UsageError(f"--{name} is missing; see --help")
+    plan = plan_preparation(options)
+    with claimed(options.output):
+        is_new = enter(options.output, plan, options.overwrite)
+        if is_new:
+            run(plan, options.output, beam_options)
+    description = storage.read_json(storage.join(options.output, PREPARED))
+    if not is_new:
+        print(f"nothing to do: {options.output} holds this very data")
+    labels = ", ".join(f"{label} {rows}" for label, rows in description["rows_by_label"].items())
+    print(f"{description['rows']} examples ({labels}) in {options.output}")
+    if description["skipped"]:
+        reasons = ", ".join(f"{why} {rows}" for why, rows in description["skipped"].items())
+        print(f"left out: {reasons}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(prepare))

@@ -1,0 +1,115 @@
+"""The folder of prepared data: what lies in it, and what a run may do there.
+
+DIR/prepared.json       what it is; written last, so that without it the rest is nobody's
+DIR/examples-*.parquet  token ids and labels, in the corpus' order
+DIR/transform/          the fitted tf.Transform graph
+DIR/_work/              the plan of a run that is not finished
+"""
+
+from typing import Any
+
+from model.bundle import installed_versions
+from model.corpus_profile import TOKEN_EDGES
+from pipeline import storage
+from pipeline.claim import NAME as CLAIM
+from pipeline.errors import UsageError
+from pipeline.plan import Plan, load_plan, save_plan
+
+FORMAT = 1
+PREPARED = "prepared.json"
+VERSIONS = ("apache-beam", "newsbeam", "tensorflow", "tensorflow-text", "tensorflow-transform")
+
+
+def work_folder(output: str) -> str:
+    """Where a run keeps what it needs until it ends."""
+    return storage.join(output, "_work")
+
+
+def plan_file(output: str) -> str:
+    """Where a run's plan lies."""
+    return storage.join(work_folder(output), "plan.json")
+
+
+def transform_dir(output: str) -> str:
+    """Where the fitted transform lies."""
+    return storage.join(output, "transform")
+
+
+def enter(output: str, plan: Plan, overwrite: bool) -> bool:
+    """Makes the output folder ready.
+
+    Returns:
+        False if this very data lies there already; nothing is to be done.
+
+    Raises:
+        UsageError: If the folder holds something else.
+    """
+    prepared = storage.join(output, PREPARED)
+    begun = storage.exists(plan_file(output))
+    names = [file.name for file in storage.files_in(output) if file.name != CLAIM]
+    names += storage.folders_in(output)
+    if storage.exists(prepared):
+        if storage.read_json(prepared).get("plan") == plan.digest:
+            return False
+        if not overwrite:
+            raise UsageError(
+                f"{output} holds data prepared otherwise; use another --output, or --overwrite"
+            )
+    elif names and not begun:
+        raise UsageError(f"{output} holds something else ({names[0]}); use another --output")
+    storage.delete([prepared])  # first: without it, the rest is nobody's
+    storage.delete([file.path for file in storage.named(output, "examples-*.parquet")])
+    storage.delete_folder(transform_dir(output))
+    storage.delete_folder(work_folder(output))
+    save_plan(plan, plan_file(output))
+    return True
+
+
+def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
+    """Writes `prepared.json`, which makes the folder what it is.
+
+    Args:
+        counts: What `WriteExamples` counted.
+        output: The folder.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: If there is nothing to learn from.
+    """
+    plan = load_plan(plan_file(output))
+    labels = sorted(counts["rows_by_label"])
+    if len(labels) < 2:
+        raise UsageError(
+            f"the corpus has {counts['rows']} rows with text and label, and {len(labels)} "
+            f"different labels in column {plan.columns.gold}: there is nothing to learn"
+        )
+    description = {
+        "format": FORMAT,
+        "labels": labels,
+        "text_columns": list(plan.columns.text),
+        "max_tokens": plan.settings["max_tokens"],
+        "rows": counts["rows"],
+        "rows_by_label": {label: counts["rows_by_label"][label] for label in labels},
+        "skipped": counts["skipped"],
+        "tokenizer": _with_size(plan.settings["tokenizer"], output),
+        "profile": {
+            "rows": counts["rows"],
+            "unknown_share": counts["unknown"] / max(counts["ids"], 1),
+            "tokens": {"edges": TOKEN_EDGES, "counts": counts["token_histogram"]},
+        },
+        "plan": plan.digest,
+        "versions": installed_versions(VERSIONS),
+    }
+    storage.write_json(storage.join(output, PREPARED), description)
+    return description
+
+
+def _with_size(tokenizer: dict[str, Any], output: str) -> dict[str, Any]:
+    """The tokenizer with the size of its vocabulary: a small corpus has fewer words than asked."""
+    if tokenizer["kind"] != "words":
+        return tokenizer
+    vocabulary = storage.join(transform_dir(output), "transform_fn/assets/vocabulary")
+    with storage.open_input(vocabulary) as stream:
+        return {**tokenizer, "vocab_size": sum(1 for _ in stream)}
