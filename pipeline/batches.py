@@ -6,6 +6,7 @@ budget with it for the rest of the process.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -74,8 +75,8 @@ class Scorer:
             failures[int(row)] = "its probabilities are no numbers"
 
 
-def padded_length(lengths: np.ndarray) -> np.ndarray:
-    """The lengths that batches whose longest texts are so long are padded to."""
+def padded_length(lengths: Any) -> Any:
+    """The length (or an array of them) that batches whose longest text is so long are padded to."""
     return np.maximum(ROUND, -(-lengths // ROUND) * ROUND)
 
 

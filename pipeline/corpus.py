@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 METADATA_KEY = b"newsbeam"
+CARRIED = "carried:"  # before a carried column's name on its way: it may be called `text` or `gold`
 
 # Why a row has no label: `error` is "code: detail" with one of these codes.
 BLANK = "blank"  # no text, or only white space
@@ -176,7 +177,7 @@ def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa
     """
     id_type = plan_schema[columns.id] if columns.id else pa.string()
     fields: list[tuple[str, Any]] = [("id", id_type)]
-    fields += [(name, plan_schema[column]) for column, name in columns.carry]
+    fields += [(CARRIED + name, plan_schema[column]) for column, name in columns.carry]
     fields += [("text", pa.string()), ("error", pa.string()), ("source_row", pa.int64())]
     if columns.gold:
         fields.append(("gold", pa.string()))
@@ -185,10 +186,10 @@ def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa
 
 def output_schema(documents: pa.Schema, cascade: bool = False) -> pa.Schema:
     """The schema of the published Parquet, from that of the documents."""
-    carried = [f for f in documents if f.name not in ("id", "text", "error", "source_row", "gold")]
+    carried = [field for field in documents if field.name.startswith(CARRIED)]
     fields = [
         documents.field("id"),
-        *carried,
+        *(pa.field(field.name.removeprefix(CARRIED), field.type) for field in carried),
         pa.field("label", DICTIONARY),
         pa.field("score", pa.float32()),
         pa.field("probabilities", pa.list_(pa.float32())),

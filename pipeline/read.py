@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipeline import storage
 from pipeline.corpus import (
     BLANK,
+    CARRIED,
     ENCODING,
     Columns,
     Piece,
@@ -154,7 +155,7 @@ def to_documents(
     count = len(stretch.error) if stretch.error is not None else stretch.table.num_rows
     error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
     wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
-    wanted |= {name: schema.field(new).type for name, new in columns.carry}
+    wanted |= {name: schema.field(CARRIED + new).type for name, new in columns.carry}
     if columns.id:
         wanted[columns.id] = schema.field("id").type
     checked: dict[str, pa.Array] = {}
@@ -170,7 +171,7 @@ def to_documents(
     error = pc.if_else(pc.and_(is_blank, pc.is_null(error)), detail, error)
     text = pc.if_else(pc.is_null(error), text, pa.scalar(None, pa.string()))
     numbers = pa.array(np.arange(start, start + count))
-    values = {name: checked[column] for column, name in columns.carry}
+    values = {CARRIED + name: checked[column] for column, name in columns.carry}
     values |= {"text": text, "error": error, "source_row": numbers}
     if columns.id:
         values["id"] = checked[columns.id]

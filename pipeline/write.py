@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.corpus import METADATA_KEY, document_schema, output_schema, piece_of
+from pipeline.corpus import CARRIED, METADATA_KEY, document_schema, output_schema, piece_of
 from pipeline.failure import failures_told
 from pipeline.plan import Plan, load_plan
 from pipeline.stats import Stats, table_stats
@@ -61,9 +61,14 @@ def write_table(table: pa.Table, plan: Plan, work: str) -> str:
         pa.array([0] * table.num_rows, pa.int32()), [piece.source]
     )
     schema = output_schema(document_schema(plan.schema, plan.columns))
-    columns = {**dict(zip(table.column_names, table.columns, strict=True)), "source": source}
-    carried = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
-    metadata = {"stats": stats, "bad_file": piece.bad_file, **carried}
+    carried = {name for name in table.column_names if name.startswith(CARRIED)}
+    columns = {
+        **{name: table[name] for name in table.column_names if name not in carried},
+        **{name.removeprefix(CARRIED): table[name] for name in carried},
+        "source": source,
+    }
+    about = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
+    metadata = {"stats": stats, "bad_file": piece.bad_file, **about}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
     with storage.writing(storage.join(work, piece.file_name)) as stream:

@@ -23,7 +23,7 @@ def test_text_is_joined_and_blank_text_is_an_error():
     table = {"title": ["a", None, " ", None], "body": ["b", "c", "\t", None], "n": [1, 2, None, 4]}
     assert documents(table, columns, types) == {
         "id": ["f#10", "f#11", "f#12", "f#13"],
-        "number": [1, 2, None, 4],
+        "carried:number": [1, 2, None, 4],
         "text": ["a b", " c", None, None],
         "error": [None, None, *["blank: no text in title, body"] * 2],
         "source_row": [10, 11, 12, 13],
