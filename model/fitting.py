@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from model.batches import Examples, LengthGroupedBatches
 
@@ -52,6 +53,25 @@ class KeepEpochs(keras.callbacks.Callback):
         _state_file(self._folder, epoch).unlink(missing_ok=True)
 
 
+class SeedEpochs(keras.callbacks.Callback):
+    """Sets what dropout draws from at the start of each epoch, by the epoch's number alone.
+
+    Keras doesn't save the state of its random generators with the weights; so a training that is
+    gone on with still draws what it would have drawn.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the state of every generator."""
+        draw = np.random.default_rng([self._seed, epoch])
+        for variable in self.model.variables:
+            if variable.name == "seed_generator_state":
+                variable.assign(draw.integers(0, 2**31, variable.shape))
+
+
 def fit(
     network: keras.Model,
     training: LengthGroupedBatches,
@@ -72,7 +92,7 @@ def fit(
         validation: Examples held out; with none, the last epoch is kept.
         epochs: How often to go through them.
         folder: Where to keep what `resume` needs; removed by whoever saves the result.
-        settings: All that decides the result; must be the same to go on.
+        settings: All that decides the result, `seed` among it; must be the same to go on.
         resume: Whether to go on with what lies in `folder`. A folder without anything starts anew.
         callbacks: More of them.
         verbose: As `keras.Model.fit` has it.
@@ -98,7 +118,11 @@ def fit(
             epochs=epochs,
             shuffle=False,  # the batches shuffle themselves, from their own seed
             verbose=verbose,
-            callbacks=[KeepEpochs(folder, "val_accuracy" if held_out else None), *callbacks],
+            callbacks=[
+                SeedEpochs(settings["seed"]),
+                KeepEpochs(folder, "val_accuracy" if held_out else None),
+                *callbacks,
+            ],
         )
     network.load_weights(folder / "best.weights.h5")
     return read_history(folder)
