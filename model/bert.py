@@ -7,135 +7,132 @@ Sources: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers f
 Understanding", 2018 (arXiv:1810.04805); Sanh et al., "DistilBERT", 2019 (arXiv:1910.01108).
 """
 
-from __future__ import annotations
-
-import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import keras_hub
-from keras import ops
+from keras import layers, ops
 
+PAD_ID = 0
 POOLINGS = ("pooled", "mean")
+SIZES = (
+    "vocabulary_size",
+    "num_layers",
+    "num_heads",
+    "hidden_dim",
+    "intermediate_dim",
+    "max_sequence_length",
+    "dropout",
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class BertSpec:
-    """All that rebuilds the network, without its weights; `bundle.json` holds it.
+def bert_spec(architecture: str, **settings: Any) -> dict[str, Any]:
+    """All that rebuilds the network but its weights; `bundle.json` holds it.
 
-    Attributes:
+    Args:
         architecture: `bert` or `distilbert`.
-        activation: of the feed-forward layers: `gelu` (exact, by erf), `gelu_tanh` or `relu`.
-        dropout: inside the backbone, in attention and after each block.
-        pooling: `pooled`, BERT's tanh layer on [CLS] (DistilBERT has none: [CLS] itself), or
-            `mean`, the mean of the token vectors without the padding.
-        head_dropout: between the features and the softmax.
-        source: where the weights came from, for people.
+        **settings: `SIZES` as KerasHub names them, and, where they differ from BERT's own,
+            `num_segments`; `activation` of the feed-forward layers: `gelu` (exact, by erf),
+            `gelu_tanh` or `relu`; `layer_norm_epsilon`; `pooling`: `pooled`, BERT's tanh layer on
+            [CLS] (DistilBERT has none: [CLS] itself), or `mean`, the mean of the token vectors;
+            `head_dropout`, between that and the softmax; `labels`, how many; `source`, where the
+            weights came from.
     """
-
-    architecture: str
-    vocabulary_size: int
-    num_layers: int
-    num_heads: int
-    hidden_dim: int
-    intermediate_dim: int
-    max_sequence_length: int = 512
-    num_segments: int = 2
-    activation: str = "gelu"
-    layer_norm_epsilon: float = 1e-12
-    dropout: float = 0.1
-    pooling: str = "pooled"
-    head_dropout: float = 0.1
-    source: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The spec as it stands in `bundle.json`."""
-        return {"kind": "bert", **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_json(cls, spec: dict[str, Any]) -> BertSpec:
-        """The spec that `to_json` wrote."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in spec.items() if name in names})
+    return {
+        "kind": "bert",
+        "architecture": architecture,
+        "max_sequence_length": 512,
+        "num_segments": 2,
+        "activation": "gelu",
+        "layer_norm_epsilon": 1e-12,
+        "dropout": 0.1,
+        "pooling": "pooled",
+        "head_dropout": 0.1,
+        **settings,
+    }
 
 
-def build_backbone(spec: BertSpec) -> keras.Model:
+def build_backbone(spec: Mapping[str, Any]) -> keras.Model:
     """A KerasHub backbone with fresh weights, computing what the checkpoint's own code computes.
 
     KerasHub hard-codes the tanh form of GELU for BERT, the exact one for DistilBERT, and 1e-12 in
-    the layer norms. What the spec says is put in here; its layers read both at each call.
+    the layer norms. What the spec says is put in here; the layers look it up at each call.
     """
-    sizes = {
-        "vocabulary_size": spec.vocabulary_size,
-        "num_layers": spec.num_layers,
-        "num_heads": spec.num_heads,
-        "hidden_dim": spec.hidden_dim,
-        "intermediate_dim": spec.intermediate_dim,
-        "max_sequence_length": spec.max_sequence_length,
-        "dropout": spec.dropout,
-    }
-    if spec.architecture == "distilbert":
+    sizes = {name: spec[name] for name in SIZES}
+    if spec["architecture"] == "distilbert":
         backbone = keras_hub.models.DistilBertBackbone(**sizes, name="backbone")
     else:
         backbone = keras_hub.models.BertBackbone(
-            **sizes, num_segments=spec.num_segments, name="backbone"
+            **sizes, num_segments=spec["num_segments"], name="backbone"
         )
-    backbone.embeddings_layer_norm.epsilon = spec.layer_norm_epsilon
+    norms = [backbone.embeddings_layer_norm]
     for layer in backbone.transformer_layers:
-        layer._feedforward_intermediate_dense.activation = _ACTIVATIONS[spec.activation]
-        layer._self_attention_layer_norm.epsilon = spec.layer_norm_epsilon
-        layer._feedforward_layer_norm.epsilon = spec.layer_norm_epsilon
+        layer._feedforward_intermediate_dense.activation = _ACTIVATIONS[spec["activation"]]
+        norms += [layer._self_attention_layer_norm, layer._feedforward_layer_norm]
+    for norm in norms:
+        norm.epsilon = spec["layer_norm_epsilon"]
     return backbone
 
 
-def build_classifier(
-    spec: BertSpec, labels: int, backbone: keras.Model | None = None, frozen: bool = False
+def build_bert(
+    spec: Mapping[str, Any], backbone: keras.Model | None = None, frozen: bool = False
 ) -> keras.Model:
-    """`token_ids: int32[batch, length]`, 0 pads -> `probabilities: float32[batch, labels]`.
+    """Builds the classifier of a spec.
 
     Args:
-        spec: what to build.
-        labels: how many labels.
-        backbone: with its weights, else a fresh one.
+        spec: what `bert_spec` gives, `labels` among it.
+        backbone: with its weights; a fresh one if None.
         frozen: the backbone isn't trained, and its dropout is off: its features never change.
+
+    Returns:
+        A model from `token_ids` int32 [batch, length], 0 padding, to probabilities float32
+        [batch, labels]; its layer `head` makes them of the features, float [batch, hidden].
     """
     backbone = build_backbone(spec) if backbone is None else backbone
     backbone.trainable = not frozen
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    features = pool(spec, run_backbone(backbone, token_ids, frozen=frozen), token_ids)
-    probabilities = build_head(spec, labels)(features)
-    return keras.Model(token_ids, probabilities, name="bert_classifier")
+    if spec["pooling"] == "mean" and hasattr(backbone, "pooled_dense"):
+        backbone.pooled_dense.trainable = False
+    token_ids = keras.Input([None], dtype="int32", name="token_ids")
+    outputs = run_backbone(backbone, token_ids, training=False if frozen else None)
+    features = pool(spec, outputs, token_ids)
+    return keras.Model(token_ids, _head(spec)(features), name="bert")
 
 
-def build_head(spec: BertSpec, labels: int) -> keras.Model:
-    """`features: [batch, hidden]` -> `probabilities: float32[batch, labels]`."""
-    features = keras.Input((spec.hidden_dim,), name="features")
-    dropped = keras.layers.Dropout(spec.head_dropout, name="head_dropout")(features)
-    softmax = keras.layers.Dense(labels, activation="softmax", dtype="float32", name="softmax")
-    return keras.Model(features, softmax(dropped), name="head")
-
-
-def run_backbone(backbone: keras.Model, token_ids: Any, frozen: bool = False) -> Any:
-    """The backbone's outputs for ids that 0 pads, all of one segment."""
-    inputs = {"token_ids": token_ids, "padding_mask": ops.cast(token_ids != 0, "int32")}
+def run_backbone(backbone: keras.Model, token_ids: Any, training: bool | None = None) -> Any:
+    """The backbone's outputs for `token_ids` int32 [batch, length], all of one segment."""
+    inputs = {"token_ids": token_ids, "padding_mask": ops.cast(token_ids != PAD_ID, "int32")}
     if "segment_ids" in backbone.input:
         inputs["segment_ids"] = ops.zeros_like(token_ids)
-    return backbone(inputs, training=False) if frozen else backbone(inputs)
+    return backbone(inputs, training=training)
 
 
-def pool(spec: BertSpec, outputs: Any, token_ids: Any) -> Any:
-    """One vector a text, `[batch, hidden]`, of what the backbone gave."""
+def pool(spec: Mapping[str, Any], outputs: Any, token_ids: Any) -> Any:
+    """The features of a text, float [batch, hidden], from what the backbone gave."""
     vectors = outputs["sequence_output"] if isinstance(outputs, dict) else outputs
-    if spec.pooling == "mean":
-        return keras.layers.GlobalAveragePooling1D(name="mean")(vectors, mask=token_ids != 0)
+    if spec["pooling"] == "mean":
+        return layers.GlobalAveragePooling1D(name="mean")(vectors, mask=token_ids != PAD_ID)
     return outputs["pooled_output"] if isinstance(outputs, dict) else vectors[:, 0, :]
 
 
-def _exact_gelu(x: Any) -> Any:
+def features_of(network: keras.Model) -> keras.Model:
+    """The part of a classifier before its head: token ids -> features float [batch, hidden]."""
+    (node,) = network.get_layer("head")._inbound_nodes[-1:]
+    return keras.Model(network.input, node.input_tensors[0], name="features")
+
+
+def _head(spec: Mapping[str, Any]) -> keras.Model:
+    features = keras.Input([spec["hidden_dim"]], name="features")
+    hidden = layers.Dropout(spec["head_dropout"], name="head_dropout")(features)
+    softmax = layers.Dense(spec["labels"], activation="softmax", dtype="float32", name="softmax")
+    return keras.Model(features, softmax(hidden), name="head")
+
+
+def _exact_gelu(x):
     return keras.activations.gelu(x, approximate=False)
 
 
-def _tanh_gelu(x: Any) -> Any:
+def _tanh_gelu(x):
     return keras.activations.gelu(x, approximate=True)
 
 

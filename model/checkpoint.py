@@ -35,7 +35,7 @@ class CheckpointError(ValueError):
     """What is wrong with a checkpoint, in one line that says what to do."""
 
 
-def load_backbone(source: str, pooling: str = "pooled") -> tuple[bert.BertSpec, keras.Model]:
+def load_backbone(source: str, pooling: str = "pooled") -> tuple[dict[str, Any], keras.Model]:
     """The backbone that lies in a directory or that KerasHub knows by its name.
 
     Args:
@@ -53,7 +53,7 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[bert.BertSpec, 
     spec = read_spec(source, config, pooling)
     tensors = _read_tensors(source)
     backbone = bert.build_backbone(spec)
-    if spec.architecture == "bert" and not any("pooler" in name for name in tensors):
+    if spec["architecture"] == "bert" and not any("pooler" in name for name in tensors):
         if pooling == "pooled":
             raise CheckpointError(
                 f"{source}: {_WEIGHTS} has no pooler (pooler.dense.weight); use --pooling mean"
@@ -62,7 +62,7 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[bert.BertSpec, 
         tensors["pooler.dense.weight"] = np.asarray(dense.kernel).T
         tensors["pooler.dense.bias"] = np.asarray(dense.bias)
     try:
-        _CONVERTERS[spec.architecture].convert_weights(backbone, _Tensors(tensors), config)
+        _CONVERTERS[spec["architecture"]].convert_weights(backbone, _Tensors(tensors), config)
     except KeyError as error:
         raise CheckpointError(f"{source}: {_WEIGHTS} has no weight {error.args[0]}") from error
     except ValueError as error:
@@ -72,7 +72,9 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[bert.BertSpec, 
     return spec, backbone
 
 
-def read_spec(source: str, config: Mapping[str, Any], pooling: str = "pooled") -> bert.BertSpec:
+def read_spec(
+    source: str, config: Mapping[str, Any], pooling: str = "pooled"
+) -> dict[str, Any]:
     """What `config.json` says, as a spec.
 
     Raises:
@@ -96,8 +98,8 @@ def read_spec(source: str, config: Mapping[str, Any], pooling: str = "pooled") -
             f"{source}: config.json says pad_token_id {config['pad_token_id']}; only 0 can pad here"
         )
     try:
-        return bert.BertSpec(
-            architecture=kind,
+        return bert.bert_spec(
+            kind,
             vocabulary_size=config["vocab_size"],
             num_layers=config["n_layers" if old else "num_hidden_layers"],
             num_heads=config["n_heads" if old else "num_attention_heads"],
@@ -137,7 +139,7 @@ class _Tensors:
         keras_variable.assign(hook_fn(tensor, shape) if hook_fn else tensor)
 
 
-def _load_preset(name: str, pooling: str) -> tuple[bert.BertSpec, keras.Model]:
+def _load_preset(name: str, pooling: str) -> tuple[dict[str, Any], keras.Model]:
     try:
         preset = keras_hub.models.Backbone.from_preset(name)
     except Exception as error:
@@ -150,8 +152,8 @@ def _load_preset(name: str, pooling: str) -> tuple[bert.BertSpec, keras.Model]:
         raise CheckpointError(
             f"{name}: a {type(preset).__name__}; only bert and distilbert can be read"
         )
-    spec = bert.BertSpec(
-        architecture=kind,
+    spec = bert.bert_spec(
+        kind,
         vocabulary_size=preset.vocabulary_size,
         num_layers=preset.num_layers,
         num_heads=preset.num_heads,
