@@ -72,9 +72,7 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[dict[str, Any],
     return spec, backbone
 
 
-def read_spec(
-    source: str, config: Mapping[str, Any], pooling: str = "pooled"
-) -> dict[str, Any]:
+def read_spec(source: str, config: Mapping[str, Any], pooling: str = "pooled") -> dict[str, Any]:
     """What `config.json` says, as a spec.
 
     Raises:
@@ -187,11 +185,14 @@ def _read_json(source: str, name: str) -> dict[str, Any]:
     path = os.path.join(source, name)
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            content = json.load(file)
     except FileNotFoundError:
         raise CheckpointError(f"{source}: no {name}") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: no JSON: {_first_line(error)}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: no JSON object")
+    return content
 
 
 def _first_line(error: Exception) -> str:

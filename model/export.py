@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def export(
-    weights_dir: str, prepared: str, output: str, name: str | None = None
-) -> bundle.Bundle:
+def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> bundle.Bundle:
     """Makes a bundle of what `model.train` wrote without TensorFlow.
 
     Args:

@@ -151,7 +151,7 @@ def clean(text: Any, lowercase: bool, strip_accents: bool) -> Any:
         text = tf.strings.regex_replace(text, r"\p{Mn}+", "")
     if lowercase:
         # Letter by letter there; here a sigma would look whether it ends the word.
-        text = tf.strings.regex_replace(text, "Σ", "σ")
+        text = tf.strings.regex_replace(text, "\u03a3", "\u03c3")
         text = tf.strings.lower(text, encoding="utf-8")
     return text
 

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tokenizers import BertWordPieceTokenizer
-from toys import documents_table
 
 from model import wordpiece
 from model.preprocessing import preprocessing_fn
 from model.tokenizer import Tokenizer
 from pipeline.fit import FitTokenizer
+from toys import documents_table
 
 LETTERS = ["a", "b", "c", "##a", "##b", "##c"]
 TOY_VOCABULARY = [*wordpiece.SPECIAL, "new", "##s", "team", "won", "!", ".", "é", "中", *LETTERS]
