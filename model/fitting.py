@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.batches import Examples, LengthGroupedBatches
+from model.batches import LengthGroupedBatches
 
 
 class Interrupted(Exception):
@@ -75,7 +75,7 @@ class SeedEpochs(keras.callbacks.Callback):
 def fit(
     network: keras.Model,
     training: LengthGroupedBatches,
-    validation: Examples,
+    held_out: LengthGroupedBatches | None,
     *,
     epochs: int,
     folder: Path,
@@ -89,7 +89,7 @@ def fit(
     Args:
         network: Compiled, with `accuracy` among its metrics.
         training: What to train on.
-        validation: Examples held out; with none, the last epoch is kept.
+        held_out: What to choose the best epoch by; None keeps the last epoch.
         epochs: How often to go through them.
         folder: Where to keep what `resume` needs; removed by whoever saves the result.
         settings: All that decides the result, `seed` among it; must be the same to go on.
@@ -110,7 +110,6 @@ def fit(
         network.load_weights(_state_file(folder, begun))
     if begun < epochs:
         training.start_at(begun)
-        held_out = LengthGroupedBatches(validation, 256) if len(validation) else None
         network.fit(
             training,
             validation_data=held_out,
