@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from bert_toys import TOY_BERT_VOCABULARY, write_bert
 
 from toys import (
     TOY_LABELS,
