@@ -56,7 +56,8 @@ def evaluate(bundle: Bundle, file: str, label_column: str) -> dict[str, Any]:
         What `model.measures.measure` says, and the file's `data` (name) and `sha256`.
 
     Raises:
-        ValueError: There is no such file, a column is missing, or a row has another label than the bundle's.
+        ValueError: There is no such file, a column is missing, or a row has another label than
+            the bundle's.
     """
     if not Path(file).is_file():
         raise ValueError(f"{file}: there is no such file")
