@@ -20,6 +20,11 @@ from toys import (
     toy_network,
 )
 
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=30, help="how often test_resume kills a run")
+
+
 AGNEWS = Path(__file__).parent.parent.parent / "shared" / "data" / "agnews"
 
 
@@ -88,3 +93,35 @@ def toy_bundle(toy_prepared, tmp_path_factory):
         metrics={},
         name="toy",
     )
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory):
+    """Runs `pipeline.score` in forked processes that may be killed."""
+    from zygote import Zygote
+
+    process = Zygote(tmp_path_factory.mktemp("zygote"))
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def paper(tmp_path_factory) -> str:
+    """A bundle that `play_model` gives its model to."""
+    from paper import paper_bundle
+
+    return paper_bundle(tmp_path_factory.mktemp("bundles") / "paper")
+
+
+@pytest.fixture
+def play(monkeypatch, tmp_path):
+    """Lets the paper model play in this process, and keeps fingerprints out of the home folder."""
+    import pipeline.scoring
+    import pipeline.tokens
+    from paper import PaperEngine, paper_tokenizer
+
+    engine = PaperEngine()
+    monkeypatch.setattr(pipeline.tokens, "_load", lambda _: paper_tokenizer)
+    monkeypatch.setattr(pipeline.scoring, "load_engine", lambda *_: engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return engine

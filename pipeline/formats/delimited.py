@@ -49,14 +49,14 @@ def read(
     rows: int | None,
     columns: list[str],
     settings: ReadSettings,
-    size: int | None = None,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all within `size` bytes.
+    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read to its end.
     """
-    records = read_records(read_lines(path, size))
+    records = read_records(read_lines(path, file_size))
     names = settings.csv_columns or (next(records, ([], None))[0] or ())
     try:
         wanted = [list(names).index(column) for column in columns]

@@ -37,9 +37,9 @@ def read(
     rows: int | None,
     columns: list[str],
     settings: ReadSettings,
-    size: int | None = None,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all within `size` bytes.
+    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read to its end.
@@ -47,7 +47,7 @@ def read(
     values: list[list[str | None]] = []
     errors: list[str | None] = []
     size = 0
-    lines = (line for line in read_lines(path, size) if not line.isspace() and line)
+    lines = (line for line in read_lines(path, file_size) if not line.isspace() and line)
     for line in islice(lines, rows):
         value, error = parse_line(line)
         values.append(

@@ -36,7 +36,7 @@ def read(
     rows: int | None,
     columns: list[str],
     settings: ReadSettings,
-    size: int | None = None,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
     """Reads `rows` rows from row `start` on, in the file's order.
 

@@ -42,7 +42,7 @@ def read(
     rows: int | None,
     columns: list[str],
     settings: ReadSettings,
-    size: int | None = None,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
     """Reads `rows` rows from row `start` on, in the split's order.
 
