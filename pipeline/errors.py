@@ -1,6 +1,7 @@
 """What can go wrong with a run, as a scheduler sees it: one clear line and an exit code."""
 
 import errno
+import json
 
 
 class NewsbeamError(Exception):
@@ -42,6 +43,16 @@ class HeldError(NewsbeamError):
     """Another run holds the output folder."""
 
     exit_code = 4
+
+
+def held(output: str, content: str | bytes) -> HeldError:
+    """Says who holds a folder, from what the holder has left there."""
+    try:
+        who = json.loads(content)
+        by = f"process {who['pid']} on {who['host']} since {who['since']}"
+    except (ValueError, KeyError, TypeError):
+        by = "another run"
+    return HeldError(f"{output} is held by {by}; wait for it or stop it")
 
 
 def one_line(error: BaseException) -> str:

@@ -26,7 +26,7 @@ def counted(name):
 for name in ("replace", "unlink", "rmdir", "makedirs"):
     counted(name)
 """
-SLOW = "import pipeline.scoring, paper\npipeline.scoring.load_engine = lambda *_: paper.PaperEngine(0.02)\n"
+SLOW = "import paper\npaper.play_model(0.02)\n"
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,8 @@ def check_published(output: Path, expected) -> None:
 def test_finished_folder_is_left_alone(zygote, command, undisturbed, tmp_path, after):
     output = tmp_path / "labels"
     points = {
-        "publishing": "import pipeline.publish as p\np.rows_in = lambda _: os.kill(os.getpid(), 9)\n",
+        "publishing": "import pipeline.publish as p\n"
+        "p.rows_in = lambda _: os.kill(os.getpid(), 9)\n",
         "committing": "import pipeline.storage as s\n"
         "real = s.delete_folder\n"
         "dies = lambda f: os.path.exists(os.path.join(os.path.dirname(f), '_SUCCESS'))\n"

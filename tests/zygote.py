@@ -104,13 +104,9 @@ def main() -> None:
     """Serves requests until the standard input ends."""
     import apache_beam.runners.portability.fn_api_runner.fn_runner
     import apache_beam.runners.portability.fn_api_runner.worker_handlers
-    import apache_beam.runners.worker.bundle_processor  # noqa: F401
-    from paper import play_model
+    import apache_beam.runners.worker.bundle_processor
 
-    import pipeline.formats.delimited
-    import pipeline.formats.jsonl
-    import pipeline.formats.parquet
-    import pipeline.score  # noqa: F401
+    from paper import play_model
 
     play_model()
     # Half of a short run's time goes into looking for state and timers, which we have none of.
