@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -34,9 +35,7 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
     verbose = "--verbose" in argv
     if not verbose:
         silence()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stop)
+    before = _handle(_stop)
     try:
         return command(argv)
     except NewsbeamError as error:
@@ -54,6 +53,9 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
     except Exception as error:
         tell(f"{one_line(error)} (--verbose shows more)", verbose)
         return STOPPED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tell(message: str, verbose: bool = False) -> None:
@@ -86,10 +88,16 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Takes the signals that end a process, and says who had them before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     """Unwinds the main thread, which gives the claim back; at a second signal, just ends."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: leave(STOPPED))
+    _handle(lambda *_: leave(STOPPED))
     late = threading.Timer(UNWIND_SECONDS, leave, (STOPPED,))
     late.daemon = True
     late.start()

@@ -136,9 +136,21 @@ def test_lease_of_a_dead_run_is_taken_over(bucket):
 
 def test_lease_that_only_seems_dead_is_left_alone(bucket, monkeypatch):
     """Our clock may be wrong: a living run renews while we wait."""
+
+    def until_renewed(_seconds):
+        seen = claim_object()
+        seen.reload()
+        now = claim_object()
+        for _ in range(100):
+            now.reload()
+            if now.generation != seen.generation:
+                return
+            threading.Event().wait(0.05)
+
     with claimed(bucket):
         monkeypatch.setattr(lease, "DEAD_SECONDS", -100.0)
         monkeypatch.setattr(lease, "TRIES", 1)
+        monkeypatch.setattr(lease.time, "sleep", until_renewed)
         with pytest.raises(HeldError), claimed(bucket):
             pass
 
