@@ -54,7 +54,7 @@ def look_inside(
         label: what to explain; None is the most probable label.
         steps: of the integral.
     """
-    opened = _OPENERS[spec["kind"]](spec, network)
+    opened: Any = _OPENERS[spec["kind"]](spec, network)
     ids = ops.convert_to_tensor(token_ids[None, :].astype(np.int32))
     vectors = opened.embed(ids)
     probabilities, attention = opened.run(vectors, ids)

@@ -12,9 +12,9 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from model import bundle, weights
 from model.arguments import Parser, positive, share
@@ -118,7 +118,7 @@ def train(options: argparse.Namespace) -> None:
     keras.utils.set_random_seed(options.seed)
     with precision(options.precision):
         spec, network = starting_point(options, description)
-    fitted, batches_of = network, LengthGroupedBatches
+    fitted, batches_of = network, cast("Callable[..., Any]", LengthGroupedBatches)
     if options.recipe == "frozen":
         from model.features import FeatureBatches
 

@@ -43,6 +43,7 @@ def manifest_of(
         "seconds": seconds,
         "model": started["model"],
         "plan": {"digest": plan.digest, **plan.identity()},
+        **{key: started[key] for key in ("series", "replaces") if key in started},
         "rows": rows,
         "labelled": labelled,
         "in_error": rows - labelled,

