@@ -6,10 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import storage
-from pipeline.corpus import Columns, ReadSettings, Rows, WorkItem, document_schema
+from pipeline.corpus import Columns, ReadSettings, Rows, document_schema
 from pipeline.plan import make_plan
-from pipeline.read import finished_tables, is_whole, read_item, to_documents
+from pipeline.read import read_item, to_documents
 
 
 def documents(table, columns, types, error=None):
@@ -90,13 +89,3 @@ def test_large_rows_end_a_table_early(tmp_path, monkeypatch):
     path.write_text(json.dumps({"t": "x" * 900}) + "\n" + (json.dumps({"t": "y" * 990}) + "\n") * 4)
     plan = make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(1000))
     assert [table.num_rows for table, _ in read_item(plan, plan.items[0])] == [2, 2, 1]
-
-
-def test_what_is_finished_is_told_by_names(tmp_path):
-    work = str(tmp_path / "a[b]")
-    for name in ("000003-000000.parquet", "000003-000001.end.parquet", "000004-000001.parquet"):
-        storage.write_bytes(storage.join(work, name), b"")
-    finished = finished_tables(work, WorkItem(3, 0, 0, None))
-    assert finished == {0: False, 1: True} and is_whole(finished)
-    other = finished_tables(work, WorkItem(4, 0, 0, None))
-    assert other == {1: False} and not is_whole(other)
