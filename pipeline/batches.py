@@ -65,7 +65,7 @@ class Scorer:
                 failures[int(rows[0])] = _reason(error)
                 return
             if is_out_of_memory(error):
-                self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets)) // 2)
+                self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets) // 2))
             for half in np.array_split(rows, 2):
                 self._score_batch(half, values, offsets, probabilities, failures)
             return
