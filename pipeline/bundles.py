@@ -9,6 +9,8 @@ from model.bundle import Bundle, BundleError, load_bundle
 from pipeline import storage
 from pipeline.errors import UsageError
 
+DIGEST_CHARACTERS = 16
+
 
 @lru_cache(maxsize=4)
 def open_bundle(path: str, digest: str | None = None) -> Bundle:
@@ -21,10 +23,14 @@ def open_bundle(path: str, digest: str | None = None) -> Bundle:
     Raises:
         UsageError: if it is no bundle, or is damaged, or not the one that the plan names.
     """
+    folder = path if storage.is_local(path) else fetch(path)
     try:
-        bundle = load_bundle(path if storage.is_local(path) else fetch(path))
+        bundle = load_bundle(folder)
     except BundleError as error:
         raise UsageError(str(error)) from error
+    if folder != path and not folder.endswith(bundle.digest[:DIGEST_CHARACTERS]):
+        # The folder for temporary files is everybody's; somebody else was there.
+        raise UsageError(f"{folder} is not the bundle {path}; delete it")
     if digest is not None and bundle.digest != digest:
         raise UsageError(f"the bundle {path} has changed since the run was planned")
     return bundle
@@ -42,7 +48,7 @@ def fetch(path: str) -> str:
             content = stream.read()
     except OSError as error:
         raise UsageError(f"no bundle at {path}: it has no bundle.json") from error
-    name = "newsbeam-bundle-" + hashlib.sha256(content).hexdigest()[:16]
+    name = "newsbeam-bundle-" + hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]
     target = os.path.join(tempfile.gettempdir(), name)
     if os.path.isdir(target):
         return target

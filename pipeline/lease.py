@@ -76,7 +76,8 @@ class _Lease:
             try:
                 self._blob.reload()
                 age = time.time() - self._blob.updated.timestamp()
-                content, generation = self._blob.download_as_bytes(), self._blob.generation
+                generation = self._blob.generation  # before the download, which may unset it
+                content = self._blob.download_as_bytes()
                 if age < DEAD_SECONDS:
                     raise held(self._output, content)
                 # It seems dead, unless our clock is wrong: a living run would renew it now.
@@ -120,11 +121,12 @@ class _Lease:
         """Whether a renewal that was refused had reached the store before, unheard of by us."""
         try:
             self._blob.reload()
+            generation = self._blob.generation
             if self._blob.download_as_bytes() != self._content:
                 return False
         except Exception:
             return False
-        self._generation = self._blob.generation
+        self._generation = generation
         return True
 
     def _write(self, generation: int) -> None:

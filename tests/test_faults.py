@@ -79,7 +79,7 @@ def test_a_second_run_on_the_same_output_is_told_who_holds_it(zygote, argv, outp
 
 FULL_DISK = """
 import errno, os, pipeline.storage as storage
-real = storage.writing.__wrapped__
+real = storage.writing
 from contextlib import contextmanager
 left = [{room}]
 @contextmanager
@@ -107,10 +107,10 @@ def test_a_writer_that_finds_the_disk_full(zygote, argv, output, room):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 256 KiB, where we may mount one."""
+    """A file system of 1 MiB, where we may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    if os.system(f"mount -t tmpfs -o size=256k newsbeam-test '{place}' 2>/dev/null"):
+    if os.system(f"mount -t tmpfs -o size=1m newsbeam-test '{place}' 2>/dev/null"):
         pytest.skip("a tmpfs cannot be mounted here")
     yield place
     os.system(f"umount '{place}'")
@@ -118,7 +118,7 @@ def small_disk(tmp_path):
 
 def test_a_full_disk(zygote, argv, small_disk):
     filler = small_disk / "filler"
-    filler.write_bytes(b"x" * (220 << 10))
+    filler.write_bytes(b"x" * (980 << 10))
     output = small_disk / "labels"
     argv = [*argv[:-1], str(output)]
     end = zygote.run(*argv)
@@ -126,7 +126,8 @@ def test_a_full_disk(zygote, argv, small_disk):
     assert "No space left on device" in one_clear_line(end)
     assert state(output) in ("planning", "working", "publishing")
     filler.unlink()
-    assert zygote.run(*argv)["code"] == 0
+    end = zygote.run(*argv)
+    assert end["code"] == 0, end["out"]
     assert len(rows(output)) == 120
 
 
@@ -158,10 +159,11 @@ def test_a_damaged_input_stops_the_job_before_the_work(zygote, argv, output, tmp
 
 def test_a_truncated_gzip_is_seen_while_it_is_read(zygote, argv, output, tmp_path):
     """Its beginning can be read, so it is found out late; then the rows up to there may count."""
-    text = write_jsonl(tmp_path / "c.jsonl", 20_000, seed=2).read_bytes()
+    text = write_jsonl(tmp_path / "c.jsonl", 50_000, seed=2).read_bytes()
     bad = tmp_path / "news" / "c.jsonl.gz"
     whole = gzip.compress(text, 1)
     bad.write_bytes(whole[: len(whole) // 2])
+    argv = [*argv, "--shard_rows", "5000"]
     end = zygote.run(*argv)
     assert end["code"] == 1
     assert f"cannot read {bad}: Compressed file ended" in one_clear_line(end)
@@ -169,7 +171,7 @@ def test_a_truncated_gzip_is_seen_while_it_is_read(zygote, argv, output, tmp_pat
     end = zygote.run(*argv, "--on_bad_file", "skip")
     assert end["code"] == 0, end["out"]
     read = manifest(output)["stats"]["sources"][str(bad)]["rows"]
-    assert 5_000 < read < 20_000
+    assert 5_000 < read < 50_000
     assert len(rows(output)) == 120 + read
     assert [one["path"] for one in manifest(output)["bad_files"]] == [str(bad)]
 
@@ -252,7 +254,7 @@ def test_a_corpus_of_nasty_shapes(zygote, paper, tmp_path, output):
 
 def test_names_of_a_corpus_stay_in_the_output_folder(zygote, paper, tmp_path, output):
     news = tmp_path / "news"
-    names = ["..%2f..%2fetc.jsonl", "[a]*?.jsonl", "new\nline.jsonl", "'; rm -rf;.jsonl"]
+    names = ["%2e%2e%2fetc.jsonl", "[a]*?.jsonl", "new\nline.jsonl", "'; rm -rf;.jsonl"]
     for seed, name in enumerate(names):
         write_jsonl(news / name, 3, seed)
     before = {path for path in tmp_path.rglob("*")}

@@ -58,6 +58,8 @@ def read(
     """
     records = read_records(read_lines(path, file_size))
     names = settings.csv_columns or (next(records, ([], None))[0] or ())
+    if not names:
+        return  # an empty file
     try:
         wanted = [list(names).index(column) for column in columns]
     except ValueError as problem:
