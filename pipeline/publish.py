@@ -111,12 +111,12 @@ def _read_many(names: list[str], work: str) -> dict[str, Any]:
 
 
 def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    total: dict[str, Any] = {"stats": {}, "bad_files": {}, "rows": 0}
-    for one in found:
-        total["stats"] = merge([total["stats"], one["stats"]])
-        total["bad_files"] |= one["bad_files"]
-        total["rows"] += one["rows"]
-    return total
+    every = list(found)
+    return {
+        "stats": merge(one["stats"] for one in every),
+        "bad_files": {path: why for one in every for path, why in one["bad_files"].items()},
+        "rows": sum(one["rows"] for one in every),
+    }
 
 
 def _plan_parts(

@@ -7,6 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
 
 from pipeline import storage
 from pipeline.corpus import (
@@ -56,6 +57,7 @@ class _ReadDocuments(beam.DoFn):
             if finished and is_whole(finished):
                 return
             for table, piece in read_item(self._plan, item):
+                Metrics.distribution("newsbeam", "read_ms").update(int(piece.counts["read_ms"]))
                 if piece.table not in finished:
                     yield with_piece(table, piece)
 

@@ -1,0 +1,218 @@
+"""Whether a run's corpus still looks like another one: the training corpus, or the run before.
+
+Compared are label shares, confidence, token lengths, the share of unknown words and, with the run
+before, the share of rows in error. The distance is the Jensen-Shannon distance to base 2, from 0
+to 1 (Lin 1991, "Divergence measures based on the Shannon entropy"; Endres and Schindelin 2003 for
+its root), which needs no correction where a bin is empty.
+
+How much is much: for small shifts the divergence in nats is an eighth of the population stability
+index, so a PSI of 0.1, by custom the border to "moved a little", is a distance of 0.134, and one of
+0.25, "moved a lot", is 0.212 (Siddiqi 2006, "Credit Risk Scorecards"). A small sample is some way
+off by chance alone: eight times the divergence times nm / (n + m) is about chi-squared distributed
+with a degree of freedom less than there are bins (for the PSI: Yurdakul and Naranjo 2020,
+"Statistical properties of the population stability index"). Only what the divergence has beyond
+that chance's 99.9th percentile is held against the borders.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline.stats import CONFIDENCE_BINS, LENGTH_BINS, Stats, bin_counts
+
+LITTLE = math.sqrt(0.1 / 8 / math.log(2))
+MUCH = math.sqrt(0.25 / 8 / math.log(2))
+CHANCE = 0.001
+
+Profile = dict[str, Any]
+
+
+def profile_of(stats: Stats) -> Profile:
+    """What a run looks like, in the form of a bundle's profile (`model.corpus_profile`).
+
+    Args:
+        stats: merged statistics.
+    """
+    labelled, counts = stats.get("labelled", 0), stats.get("counts", {})
+    by_label = stats.get("rows_by_label", {})
+    confidence = np.sum(
+        [bin_counts(bins, CONFIDENCE_BINS) for bins in stats.get("confidence", {}).values()],
+        axis=0,
+        initial=0,
+    )
+    lengths = bin_counts(stats.get("lengths", {}), LENGTH_BINS)
+    return {
+        "rows": sum(lengths),
+        "labelled_rows": labelled,
+        "label_shares": {name: rows / labelled for name, rows in by_label.items()},
+        "confidence": {"counts": np.broadcast_to(confidence, CONFIDENCE_BINS).tolist()},
+        "tokens": {"counts": lengths},
+        "unknown_share": counts.get("unknown_tokens", 0) / max(counts.get("tokens", 0), 1),
+        "all_rows": stats.get("rows", 0),
+        "error_share": (stats.get("rows", 0) - labelled) / max(stats.get("rows", 0), 1),
+    }
+
+
+def compare(run: Profile, other: Profile) -> list[dict[str, Any]]:
+    """Compares two profiles.
+
+    Returns:
+        Of each thing that both know (and that both have rows of) `what`, the Jensen-Shannon
+        `distance`, `by_chance` (what chance alone would hardly exceed), `moved` (`no`, `little`,
+        `much`), and a `sentence`.
+    """
+    found = []
+    for what, p, q, n, m, sentence in _pairs(run, other):
+        if not (n and m and p.sum() and q.sum()):
+            continue
+        distance, by_chance = jensen_shannon(p, q), chance(p, q, n, m)
+        beyond = math.sqrt(max(distance**2 - by_chance**2, 0))
+        moved = "much" if beyond > MUCH else "little" if beyond > LITTLE else "no"
+        found.append(
+            {
+                "what": what,
+                "distance": round(distance, 4),
+                "by_chance": round(by_chance, 4),
+                "moved": moved,
+                "sentence": sentence,
+            }
+        )
+    return found
+
+
+def drift(
+    stats: Stats, profile: Profile | None, previous: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Compares a run with its bundle's training corpus and with the run before.
+
+    Args:
+        stats: the run's merged statistics.
+        profile: the bundle's, if it has one.
+        previous: the manifest of the run before in a series, if there is one.
+
+    Returns:
+        `training` and `previous`, each what `compare` found or None; `moved`: what moved, a
+        sentence each; `much`: whether any of it moved much.
+    """
+    run = profile_of(stats)
+    training = compare(run, profile) if profile else None
+    before = compare(run, profile_of(previous["stats"])) if previous else None
+    sentences = [
+        f"{part['sentence']} ({against}; Jensen-Shannon distance {part['distance']:.2f}, "
+        f"by chance up to {part['by_chance']:.2f})"
+        for against, parts in (
+            ("against the training corpus", training),
+            ("against the run before", before),
+        )
+        for part in parts or []
+        if part["moved"] != "no"
+    ]
+    return {
+        "training": training,
+        "previous": before,
+        "previous_finished": previous["finished"] if previous else None,
+        "moved": sentences,
+        "much": any(part["moved"] == "much" for part in [*(training or []), *(before or [])]),
+    }
+
+
+def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
+    """The Jensen-Shannon distance of two histograms to base 2, from 0 to 1."""
+    from scipy.spatial.distance import jensenshannon
+
+    return float(np.nan_to_num(jensenshannon(p, q, base=2)))
+
+
+def chance(p: np.ndarray, q: np.ndarray, n: int, m: int) -> float:
+    """The distance that two samples of one corpus exceed once in a thousand times, at the most.
+
+    Args:
+        p: a histogram.
+        q: another with the same bins.
+        n: rows of the first sample.
+        m: rows of the second.
+    """
+    from scipy.special import chdtri  # the inverse of the chi-squared distribution's tail
+
+    bins = int(np.count_nonzero(p + q))
+    if bins < 2:
+        return 0.0
+    return min(1.0, math.sqrt(chdtri(bins - 1, CHANCE) * (1 / n + 1 / m) / 8 / math.log(2)))
+
+
+def _pairs(
+    run: Profile, other: Profile
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int, str]]:
+    """What is compared: name, two histograms, two numbers of rows, and what to say if it moved."""
+    labels = sorted({*run["label_shares"], *other.get("label_shares", {})})
+    p, q = (_shares(one, labels) for one in (run, other))
+    widest = int(np.argmax(np.abs(p - q))) if labels else 0
+    yield (
+        "label shares",
+        p,
+        q,
+        run["labelled_rows"],
+        other.get("labelled_rows", 0),
+        f"Other classes than before: {labels[widest]} has {p[widest]:.1%} of the labels, "
+        f"{q[widest]:.1%} there"
+        if labels
+        else "",
+    )
+    high, low = (_share_above(one, "confidence", 18) for one in (run, other))
+    yield (
+        "confidence",
+        *(_counts(one, "confidence", CONFIDENCE_BINS) for one in (run, other)),
+        run["labelled_rows"],
+        other.get("labelled_rows", 0),
+        f"The model is {'less' if high < low else 'more'} sure: {high:.1%} of the labels have a "
+        f"confidence of 0.9 or more, {low:.1%} there",
+    )
+    long, there = (_median_length(one) for one in (run, other))
+    yield (
+        "text lengths",
+        *(_counts(one, "tokens", LENGTH_BINS) for one in (run, other)),
+        run["rows"],
+        other.get("rows", 0),
+        f"Texts have other lengths: half of them have {long} or less, {there} there",
+    )
+    for what, key, rows, meaning in (
+        ("unknown words", "unknown_share", "rows", "of the words are unknown to the tokenizer"),
+        ("rows in error", "error_share", "all_rows", "of the rows are in error"),
+    ):
+        if key in other:
+            here, before = run[key], other[key]
+            more = "More" if here > before else "Fewer"
+            yield (
+                what,
+                np.array([here, 1 - here]),
+                np.array([before, 1 - before]),
+                run[rows],
+                other.get(rows, 0),
+                f"{more} {what}: {here:.1%} {meaning}, {before:.1%} there",
+            )
+
+
+def _shares(profile: Profile, labels: list[str]) -> np.ndarray:
+    shares = profile.get("label_shares", {})
+    return np.array([shares.get(label, 0) for label in labels], float)
+
+
+def _counts(profile: Profile, key: str, bins: int) -> np.ndarray:
+    """A histogram; one with other bins (of an older bundle) says nothing."""
+    counts = profile.get(key, {}).get("counts", [])
+    return np.array(counts if len(counts) == bins else [0] * bins, float)
+
+
+def _share_above(profile: Profile, key: str, start: int) -> float:
+    counts = _counts(profile, key, CONFIDENCE_BINS)
+    return counts[start:].sum() / max(counts.sum(), 1)
+
+
+def _median_length(profile: Profile) -> str:
+    from model.corpus_profile import TOKEN_EDGES
+
+    counts = _counts(profile, "tokens", LENGTH_BINS)
+    place = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+    return f"{TOKEN_EDGES[place + 1] - 1} tokens" if place + 1 < LENGTH_BINS else "4,096 tokens"
