@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import DriftError
 from pipeline.stats import CONFIDENCE_BINS, LENGTH_BINS, Stats, bin_counts
 
 LITTLE = math.sqrt(0.1 / 8 / math.log(2))
@@ -61,7 +62,7 @@ def compare(run: Profile, other: Profile) -> list[dict[str, Any]]:
     Returns:
         Of each thing that both know (and that both have rows of) `what`, the Jensen-Shannon
         `distance`, `by_chance` (what chance alone would hardly exceed), `moved` (`no`, `little`,
-        `much`), and a `sentence`.
+        `much`), and a `sentence` if it did.
     """
     found = []
     for what, p, q, n, m, sentence in _pairs(run, other):
@@ -76,7 +77,7 @@ def compare(run: Profile, other: Profile) -> list[dict[str, Any]]:
                 "distance": round(distance, 4),
                 "by_chance": round(by_chance, 4),
                 "moved": moved,
-                "sentence": sentence,
+                "sentence": sentence if moved != "no" else None,
             }
         )
     return found
@@ -116,6 +117,22 @@ def drift(
         "moved": sentences,
         "much": any(part["moved"] == "much" for part in [*(training or []), *(before or [])]),
     }
+
+
+def check_drift(found: dict[str, Any] | None) -> None:
+    """For a scheduler that wants to be told.
+
+    Args:
+        found: what `drift` has found; None if that failed.
+
+    Raises:
+        DriftError: if anything moved much, or nothing is known.
+    """
+    if found is None:
+        raise DriftError("whether the corpus has drifted is not known; the labels are published")
+    if found["much"]:
+        told = "; ".join(found["moved"])
+        raise DriftError(f"the corpus has drifted, the labels are published all the same: {told}")
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:

@@ -17,9 +17,11 @@ from pipeline import storage
 from pipeline.corpus import METADATA_KEY, document_schema, output_schema
 from pipeline.errors import NewsbeamError, TooManyErrorsError
 from pipeline.failure import failures_told
-from pipeline.manifest import MANIFEST, SUCCESS, manifest_of
+from pipeline.manifest import MANIFEST, SUCCESS, guarded, manifest_of
+from pipeline.notes import read_notes
 from pipeline.plan import Plan, load_plan
 from pipeline.read import is_whole
+from pipeline.report import REPORT, write_report
 from pipeline.stats import Stats, merge
 from pipeline.write import COMPRESSION, read_stats
 
@@ -28,7 +30,6 @@ PART_ROWS = 4 << 20
 ROW_GROUP_ROWS = 1 << 17
 FILES_AT_A_TIME = 200  # footers that one worker reads
 CLEARED = "cleared"  # says that the parts of an earlier run are gone
-REPORT = "_report.html"
 
 
 class Part(NamedTuple):
@@ -240,7 +241,9 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
                 f"the parts hold {published} rows, {found['rows']} were finished; not published"
             )
         started = storage.read_json(storage.join(work, "started.json"))
-        storage.write_json(path, manifest_of(plan, found, parts, started))
+        manifest = manifest_of(plan, found, parts, started, read_notes(work))
+        guarded("report", manifest["problems"], lambda: write_report(output, manifest))
+        storage.write_json(path, manifest)
         storage.write_bytes(storage.join(output, SUCCESS), b"")
         storage.delete_folder(work)
         return path

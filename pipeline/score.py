@@ -18,9 +18,11 @@ from pipeline.bundles import open_bundle
 from pipeline.claim import claimed
 from pipeline.command import run_command
 from pipeline.corpus import ReadSettings
+from pipeline.drift import check_drift
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.failure import told_failures
 from pipeline.inputs import find_inputs
+from pipeline.notes import leave_notes
 from pipeline.options import ScoreOptions, parse
 from pipeline.plan import Plan, make_plan
 from pipeline.publish import PublishRun
@@ -114,6 +116,7 @@ def score(argv: list[str]) -> int:
     with claimed(options.output):
         is_new = folder.enter(options.output, plan, options.model, options.overwrite)
         if is_new:
+            leave_notes(folder.work_folder(options.output, plan), bundle)
             run(plan, options, beam_options)
     manifest = folder.published_manifest(options.output)
     if manifest is None:
@@ -123,6 +126,8 @@ def score(argv: list[str]) -> int:
             f"nothing to do: {options.output} holds this very run, finished {manifest['finished']}"
         )
     print_summary(options.output, manifest, time.monotonic() - started if is_new else None)
+    if options.fail_on_drift:
+        check_drift(manifest["drift"])
     return 0
 
 
