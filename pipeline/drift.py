@@ -27,6 +27,8 @@ LITTLE = math.sqrt(0.1 / 8 / math.log(2))
 MUCH = math.sqrt(0.25 / 8 / math.log(2))
 CHANCE = 0.001
 
+IN_TRAINING, BEFORE = "in the training corpus", "in the run before"
+
 Profile = dict[str, Any]
 
 
@@ -56,8 +58,13 @@ def profile_of(stats: Stats) -> Profile:
     }
 
 
-def compare(run: Profile, other: Profile) -> list[dict[str, Any]]:
+def compare(run: Profile, other: Profile, where: str) -> list[dict[str, Any]]:
     """Compares two profiles.
+
+    Args:
+        run: of this run.
+        other: of another one or of the training corpus.
+        where: what a sentence calls it: `in the training corpus`.
 
     Returns:
         Of each thing that both know (and that both have rows of) `what`, the Jensen-Shannon
@@ -65,7 +72,7 @@ def compare(run: Profile, other: Profile) -> list[dict[str, Any]]:
         `much`), and a `sentence` if it did.
     """
     found = []
-    for what, p, q, n, m, sentence in _pairs(run, other):
+    for what, p, q, n, m, sentence in _pairs(run, other, where):
         if not (n and m and p.sum() and q.sum()):
             continue
         distance, by_chance = jensen_shannon(p, q), chance(p, q, n, m)
@@ -98,16 +105,12 @@ def drift(
         sentence each; `much`: whether any of it moved much.
     """
     run = profile_of(stats)
-    training = compare(run, profile) if profile else None
-    before = compare(run, profile_of(previous["stats"])) if previous else None
+    training = compare(run, profile, IN_TRAINING) if profile else None
+    before = compare(run, profile_of(previous["stats"]), BEFORE) if previous else None
     sentences = [
-        f"{part['sentence']} ({against}; Jensen-Shannon distance {part['distance']:.2f}, "
-        f"by chance up to {part['by_chance']:.2f})"
-        for against, parts in (
-            ("against the training corpus", training),
-            ("against the run before", before),
-        )
-        for part in parts or []
+        f"{part['sentence']} (Jensen-Shannon distance {part['distance']:.2f}, by chance up to "
+        f"{part['by_chance']:.2f})"
+        for part in [*(training or []), *(before or [])]
         if part["moved"] != "no"
     ]
     return {
@@ -160,7 +163,7 @@ def chance(p: np.ndarray, q: np.ndarray, n: int, m: int) -> float:
 
 
 def _pairs(
-    run: Profile, other: Profile
+    run: Profile, other: Profile, where: str
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int, str]]:
     """What is compared: name, two histograms, two numbers of rows, and what to say if it moved."""
     labels = sorted({*run["label_shares"], *other.get("label_shares", {})})
@@ -172,8 +175,7 @@ def _pairs(
         q,
         run["labelled_rows"],
         other.get("labelled_rows", 0),
-        f"Other classes than before: {labels[widest]} has {p[widest]:.1%} of the labels, "
-        f"{q[widest]:.1%} there"
+        f"{labels[widest]} has {p[widest]:.1%} of the labels, but {q[widest]:.1%} {where}"
         if labels
         else "",
     )
@@ -183,8 +185,7 @@ def _pairs(
         *(_counts(one, "confidence", CONFIDENCE_BINS) for one in (run, other)),
         run["labelled_rows"],
         other.get("labelled_rows", 0),
-        f"The model is {'less' if high < low else 'more'} sure: {high:.1%} of the labels have a "
-        f"confidence of 0.9 or more, {low:.1%} there",
+        f"{high:.1%} of the labels have a confidence of 0.9 or more, but {low:.1%} {where}",
     )
     long, there = (_median_length(one) for one in (run, other))
     yield (
@@ -192,7 +193,7 @@ def _pairs(
         *(_counts(one, "tokens", LENGTH_BINS) for one in (run, other)),
         run["rows"],
         other.get("rows", 0),
-        f"Texts have other lengths: half of them have {long} or less, {there} there",
+        f"half of the texts have at most {long}, but {there} {where}",
     )
     for what, key, rows, meaning in (
         ("unknown words", "unknown_share", "rows", "of the words are unknown to the tokenizer"),
@@ -200,14 +201,13 @@ def _pairs(
     ):
         if key in other:
             here, before = run[key], other[key]
-            more = "More" if here > before else "Fewer"
             yield (
                 what,
                 np.array([here, 1 - here]),
                 np.array([before, 1 - before]),
                 run[rows],
                 other.get(rows, 0),
-                f"{more} {what}: {here:.1%} {meaning}, {before:.1%} there",
+                f"{here:.1%} {meaning}, but {before:.1%} {where}",
             )
 
 

@@ -16,7 +16,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
 # Stand-ins, each replaced by a property of the style sheet.
 INK, MUTED, ACCENT, SECOND, GRID = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -54,7 +54,10 @@ def bars(counts: dict[str, int], name: str) -> str:
         axes.bar_label(found, [f"{value / total:.1%}" for value in values], padding=4)
         axes.set_xlim(0, max(values, default=1) * 1.2 or 1)
         axes.set_xlabel("rows")
-        _count_axis(axes, "x")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        few = max(values, default=0) < 100_000
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}") if few else EngFormatter())
+        axes.grid(axis="x")
 
     return _svg(draw, name, height=0.9 + 0.32 * max(len(names), 1))
 
@@ -133,20 +136,23 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, nam
     return _svg(draw, name, height=1.6 + 0.42 * max(len(rows), 2))
 
 
-def reliability(scores: Sequence[float], accuracy: Sequence[float], name: str) -> str:
-    """Accuracy over confidence, beside the line on which they are equal."""
+def reliability(
+    scores: Sequence[float], accuracy: Sequence[float], rows: Sequence[int], name: str
+) -> str:
+    """Accuracy over confidence and the line where they are equal; larger dots are more rows."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=MUTED, ls="--", lw=1, label="as sure as right")
-        axes.plot(scores, accuracy, color=ACCENT, marker="o", ms=5, lw=1.6, label="this run")
+        sizes = 8 + 160 * np.asarray(rows) / max(rows, default=1)
+        axes.scatter(scores, accuracy, sizes, color=ACCENT, label="this run", zorder=3)
         axes.set_xlabel("confidence")
         axes.set_ylabel("share of right labels")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.set_xlim(0, 1.02)
-        axes.set_ylim(0, 1.02)
+        axes.set_xlim(0, 1.03)
+        axes.set_ylim(0, 1.03)
         axes.grid()
-        axes.legend(frameon=False, fontsize=9, loc="upper left")
+        axes.legend(frameon=False, fontsize=9, loc="lower right")
 
     return _svg(draw, name, height=3.2)
 
@@ -155,13 +161,6 @@ def shortened(text: str, most: int = 22) -> str:
     """A name that fits beside a bar, without what is no printable character."""
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _count_axis(axes: Axes, which: str) -> None:
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(4, integer=True))
-    axis.set_major_formatter(EngFormatter())
-    axes.grid(axis=which)  # type: ignore[arg-type]
 
 
 def _svg(draw: Callable[[Axes], None], name: str, height: float) -> str:

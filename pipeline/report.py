@@ -191,7 +191,10 @@ def _evaluation(manifest: dict[str, Any], labels: list[str]) -> dict[str, Any] |
         "surer": sum(part["rows"] * (part["score"] - part["accuracy"]) for part in bins) > 0,
         "heat_map": heat_map(true, labels, cells, "matrix") if len(labels) <= MOST_MAPPED else None,
         "reliability": reliability(
-            [part["score"] for part in bins], [part["accuracy"] for part in bins], "reliability"
+            [part["score"] for part in bins],
+            [part["accuracy"] for part in bins],
+            [part["rows"] for part in bins],
+            "reliability",
         ),
         "mistakes": rows_of(gold["mistakes"]),
         "foreign_examples": rows_of(gold["foreign_examples"]),
