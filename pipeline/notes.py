@@ -8,6 +8,7 @@ from typing import Any
 
 from model.bundle import Bundle
 from pipeline import storage
+from pipeline.folder import published_manifest
 
 NAME = "notes.json"
 
@@ -47,3 +48,20 @@ def bundle_card(bundle: Bundle) -> dict[str, Any]:
         "profile": bundle.profile,
         "versions": dict(bundle.versions),
     }
+
+
+def run_before(output: str) -> dict[str, Any] | None:
+    """The manifest of the latest published run before this one, in a series of incremental runs.
+
+    Args:
+        output: a run's folder, `DIR/bundle=<digest>/run=<time>`; any other has no run before it.
+    """
+    series, _, name = output.rstrip("/").rpartition("/")
+    if not name.startswith("run=") or not series:
+        return None
+    earlier = [run for run in storage.folders_in(series) if "run=" <= run < name]
+    for run in sorted(earlier, reverse=True):
+        manifest = published_manifest(storage.join(series, run))
+        if manifest is not None:
+            return manifest
+    return None

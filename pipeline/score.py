@@ -18,11 +18,12 @@ from pipeline.bundles import open_bundle
 from pipeline.claim import claimed
 from pipeline.command import run_command
 from pipeline.corpus import ReadSettings
+from pipeline.display import showing_progress
 from pipeline.drift import check_drift
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.failure import told_failures
 from pipeline.inputs import find_inputs
-from pipeline.notes import leave_notes
+from pipeline.notes import leave_notes, run_before
 from pipeline.options import ScoreOptions, parse
 from pipeline.plan import Plan, make_plan
 from pipeline.publish import PublishRun
@@ -116,8 +117,10 @@ def score(argv: list[str]) -> int:
     with claimed(options.output):
         is_new = folder.enter(options.output, plan, options.model, options.overwrite)
         if is_new:
-            leave_notes(folder.work_folder(options.output, plan), bundle)
-            run(plan, options, beam_options)
+            work = folder.work_folder(options.output, plan)
+            leave_notes(work, bundle, run_before(options.output))
+            with showing_progress(plan, work):
+                run(plan, options, beam_options)
     manifest = folder.published_manifest(options.output)
     if manifest is None:
         raise NewsbeamError(f"{options.output} was not published")

@@ -36,6 +36,7 @@ def scored_table(rows: list[dict], labels=LABELS, item=0, table=0, source="a.par
         "score": pa.array(
             [row.get("score", 0.5) if ok[n] else None for n, row in enumerate(rows)], pa.float32()
         ),
+        "probabilities": pa.nulls(len(rows), pa.list_(pa.float32())),
         "error": pa.array([row.get("error") for row in rows], pa.string()),
     }
     if any("gold" in row for row in rows):
