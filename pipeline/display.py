@@ -1,5 +1,6 @@
 """Shows how far a run is: a bar on one line of a terminal, plain lines in a log or a pipe."""
 
+import os
 import sys
 import threading
 import time
@@ -94,6 +95,14 @@ class Display:
             self._bar.close()
 
 
+def _own_stderr() -> IO[str]:
+    """Standard error by a descriptor of its own, which goes on while libraries are silenced."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    except (AttributeError, OSError, ValueError):  # no file, as in a notebook
+        return sys.stderr
+
+
 @contextmanager
 def showing_progress(plan: Plan, work: str, stream: IO[str] | None = None) -> Iterator[None]:
     """Shows how far a run is while the block runs.
@@ -104,7 +113,7 @@ def showing_progress(plan: Plan, work: str, stream: IO[str] | None = None) -> It
         stream: where to; standard error unless given.
     """
     stop = threading.Event()
-    display = Display(stream or sys.stderr)
+    display = Display(stream or _own_stderr())
     finished = FinishedWork(plan, work)
 
     def follow() -> None:

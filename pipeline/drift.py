@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from model.corpus_profile import TOKEN_EDGES
 from pipeline.errors import DriftError
 from pipeline.stats import CONFIDENCE_BINS, LENGTH_BINS, Stats, bin_counts
 
@@ -187,14 +188,8 @@ def _pairs(
         other.get("labelled_rows", 0),
         f"{high:.1%} of the labels have a confidence of 0.9 or more, but {low:.1%} {where}",
     )
-    long, there = (_median_length(one) for one in (run, other))
-    yield (
-        "text lengths",
-        *(_counts(one, "tokens", LENGTH_BINS) for one in (run, other)),
-        run["rows"],
-        other.get("rows", 0),
-        f"half of the texts have at most {long}, but {there} {where}",
-    )
+    p, q = (_counts(one, "tokens", LENGTH_BINS) for one in (run, other))
+    yield "text lengths", p, q, run["rows"], other.get("rows", 0), _of_lengths(p, q, where)
     for what, key, rows, meaning in (
         ("unknown words", "unknown_share", "rows", "of the words are unknown to the tokenizer"),
         ("rows in error", "error_share", "all_rows", "of the rows are in error"),
@@ -227,9 +222,12 @@ def _share_above(profile: Profile, key: str, start: int) -> float:
     return counts[start:].sum() / max(counts.sum(), 1)
 
 
-def _median_length(profile: Profile) -> str:
-    from model.corpus_profile import TOKEN_EDGES
-
-    counts = _counts(profile, "tokens", LENGTH_BINS)
-    place = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
-    return f"{TOKEN_EDGES[place + 1] - 1} tokens" if place + 1 < LENGTH_BINS else "4,096 tokens"
+def _of_lengths(p: np.ndarray, q: np.ndarray, where: str) -> str:
+    """Tells of the length whose share has changed most."""
+    here, there = p / max(p.sum(), 1), q / max(q.sum(), 1)
+    widest = int(np.argmax(np.abs(here - there)))
+    last = f"to {TOKEN_EDGES[widest + 1] - 1}" if widest + 1 < LENGTH_BINS else "and more"
+    return (
+        f"{here[widest]:.1%} of the texts have {TOKEN_EDGES[widest]} {last} tokens, "
+        f"but {there[widest]:.1%} {where}"
+    )

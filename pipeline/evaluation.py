@@ -34,7 +34,7 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
         last), `calibration` (per bin that has rows: rows, accuracy, mean score) and its
         `calibration_error`. None if no row could be compared.
     """
-    from scipy.stats import binomtest  # seconds to import, and most runs have no true labels
+    # Seconds to import, and most runs have no true labels.
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     matrix = confusion_matrix(gold, labels)
@@ -44,7 +44,6 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
     true, given = (axis.ravel() for axis in np.indices(matrix.shape))
     weights = matrix.ravel()
     right = int(np.trace(matrix))
-    interval = binomtest(right, rows).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
     numbers = list(range(len(labels)))
     precision, recall, f1, support = precision_recall_fscore_support(
         true, given, labels=numbers, sample_weight=weights, zero_division=0
@@ -58,7 +57,7 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
         "in_error": gold["in_error"],
         "foreign": int(matrix[-1].sum()),
         "accuracy": float(accuracy_score(true, given, sample_weight=weights)),
-        "interval": [float(interval.low), float(interval.high)],
+        "interval": wilson(right, rows),
         "accuracy_of_all": right / (rows + gold["in_error"]),
         "macro_f1": float(macro[2]),
         "by_label": {
@@ -76,6 +75,14 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
         },
         **calibration(gold["calibration"]),
     }
+
+
+def wilson(right: int, rows: int) -> list[float]:
+    """The 95 % Wilson score interval of a share: its lower and upper end."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, rows).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
+    return [float(interval.low), float(interval.high)]
 
 
 def confusion_matrix(gold: dict[str, Any], labels: list[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.evaluation import wilson
 from pipeline.wording import count, percent, plural
 
 # From which share on something is worth a sentence.
@@ -76,12 +77,15 @@ def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:
             f"{plural(evaluation['foreign'], 'row')} of {count(evaluation['rows'])} have a true "
             f"label that the bundle doesn't have ({', '.join(names)}); they count as mistakes."
         )
-    validation = manifest["bundle"]["metrics"].get("validation", {}).get("accuracy")
-    if validation is not None and evaluation["interval"][1] < validation:
-        found.append(
-            f"The accuracy here, {percent(evaluation['accuracy'])}, is lower than on the rows "
-            f"held out in training, {percent(validation)}, by more than chance explains."
-        )
+    held_out = manifest["bundle"]["metrics"].get("validation")
+    if held_out is not None:
+        right = round(held_out["accuracy"] * held_out["rows"])
+        if evaluation["interval"][1] < wilson(right, held_out["rows"])[0]:
+            found.append(
+                f"The accuracy here, {percent(evaluation['accuracy'])}, is lower than on the rows "
+                f"held out in training, {percent(held_out['accuracy'])}, by more than chance "
+                "explains."
+            )
     if evaluation["calibration_error"] >= BADLY_CALIBRATED:
         found.append(
             "Confidence is not to be taken at its word here: it is off by "

@@ -24,7 +24,7 @@ MOST_ROWS = 50  # of a table in the page
 MOST_MAPPED = 30  # labels in a heat map
 STAGES = {
     "read_ms": "Reading the corpus",
-    "tokenizer_load_ms": "Loading the tokenizer",
+    "tokenizer_load_ms": "Loading TensorFlow and the tokenizer",
     "tokenizer_ms": "Tokenizing",
     "model_load_ms": "Loading the model",
     "model_ms": "Running the model",

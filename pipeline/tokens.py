@@ -14,6 +14,7 @@ from apache_beam.utils.shared import Shared
 from pipeline.bundles import open_bundle
 from pipeline.corpus import with_counts
 from pipeline.failure import failures_told
+from pipeline.quiet import import_tensorflow
 
 Tokenize = Callable[[pa.Array], tuple[pa.ListArray, pa.Array]]
 
@@ -66,6 +67,7 @@ class _TokenizeDocuments(beam.DoFn):
 
 
 def _load(transform_dir: str) -> Any:
+    import_tensorflow()
     from model.tokenizer import Tokenizer  # TensorFlow: in the worker, not in the launcher
 
     return Tokenizer(transform_dir)
