@@ -53,6 +53,8 @@ def sentence(done: Done, speed: Speed) -> str:
     else:
         parts = [f"{plural(done.rows, 'row')} (about {percent(done.share)})"]
     rate, left = speed.rows_a_second(), speed.seconds_left()
+    if not done.rows:
+        parts.append("starting up")
     if rate is not None:
         parts.append(f"{count(rate)} documents a second")
     if done.share >= 1:

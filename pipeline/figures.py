@@ -157,6 +157,47 @@ def reliability(
     return _svg(draw, name, height=3.2)
 
 
+def over_time(
+    times: Sequence[str], values: dict[str, Sequence[float | None]], name: str, y_label: str
+) -> str:
+    """Lines over runs, which stand side by side however long lies between them.
+
+    Args:
+        times: when each run was.
+        values: by what a line is called; None where a run has no value.
+        name: tells this figure's elements from those of others in the page.
+        y_label: what the values are.
+    """
+    styles = ("-", "--", ":", "-.")
+
+    def draw(axes: Axes) -> None:
+        for number, (label, line) in enumerate(values.items()):
+            axes.plot(
+                [np.nan if value is None else value for value in line],
+                color=(ACCENT, SECOND)[number % 2],
+                ls=styles[number // 2 % 4],
+                marker="o",
+                ms=3,
+                label=shortened(label),
+            )
+        shown = sorted({0, len(times) - 1} if len(times) > 1 else {0})
+        axes.set_xticks(shown, [times[number] for number in shown])
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(y_label)
+        most = max((value or 0 for line in values.values() for value in line), default=0)
+        if "share" in y_label:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        elif most >= 10_000:
+            axes.yaxis.set_major_formatter(EngFormatter())
+        axes.grid(axis="y")
+        if len(values) > 1:
+            axes.legend(
+                frameon=False, fontsize=9, loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.12)
+            )
+
+    return _svg(draw, name, height=2.4 + 0.12 * (len(values) if len(values) > 1 else 0))
+
+
 def shortened(text: str, most: int = 22) -> str:
     """A name that fits beside a bar, without what is no printable character."""
     text = "".join(sign if sign.isprintable() else " " for sign in text)

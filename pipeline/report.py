@@ -45,6 +45,11 @@ def page(manifest: dict[str, Any]) -> str:
     Returns:
         HTML that needs nothing from outside, with everything from the corpus escaped.
     """
+    return render("report.html.j2", facts(manifest))
+
+
+def render(template: str, values: dict[str, Any]) -> str:
+    """Fills a template; whatever it is given is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # not every process reports
 
     environment = Environment(
@@ -56,7 +61,7 @@ def page(manifest: dict[str, Any]) -> str:
     )
     for name in ("count", "percent", "duration", "plural", "moment", "size"):
         environment.filters[name] = getattr(wording, name)
-    return environment.get_template("report.html.j2").render(facts(manifest))
+    return environment.get_template(template).render(values)
 
 
 def facts(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus import DICTIONARY, Piece, with_piece
+from pipeline.corpus import DICTIONARY, Columns, Piece, ReadSettings, with_piece
+from pipeline.manifest import manifest_of
+from pipeline.plan import Plan
 
 LABELS = ["Business", "Sci/Tech", "Sports", "World"]
 
@@ -67,3 +69,39 @@ def random_rows(seed: int, count: int, **settings) -> list[dict]:
         rows.append({"label": label, "score": score, "gold": gold, "tokens": tokens})
         rows[-1]["text"] = f"text {seed} {number % (count // 2 + 1)}"  # some occur twice
     return rows
+
+
+def bundle_card(labels=LABELS, **changes) -> dict:
+    """What `notes.bundle_card` says of a bundle."""
+    return {
+        "name": "toy",
+        "digest": "ab" * 32,
+        "created": "2026-11-22T06:00:00+00:00",
+        "labels": labels,
+        "max_tokens": 64,
+        "tokenizer": {"kind": "words", "vocab_size": 10},
+        "model": {"kind": "transformer", "dropout": 0.1},
+        "training": {"recipe": "scratch", "rows": 12_000, "learning_rate": 0.001},
+        "metrics": {"validation": {"rows": 1000, "accuracy": 0.75, "loss": 0.6}},
+        "profile": None,
+        "versions": {"keras": "3"},
+        **changes,
+    }
+
+
+def manifest_for(stats: dict, card: dict | None = None, **notes) -> dict:
+    """The manifest of a run that gave these statistics."""
+    plan = Plan(
+        {"bundle": "ab" * 32, "engine": ["tensorflow", 4096], "version": "1", "limit": None},
+        Columns(("title", "description"), gold="truth"),
+        {},
+        ReadSettings(100),
+        [],
+        [],
+        [],
+    )
+    found = {"stats": stats, "bad_files": {}, "rows": stats["rows"]}
+    started = {"time": "2026-11-22T06:00:00+00:00", "model": "bundles/toy"}
+    parts = [{"name": "part-00000-of-00001.parquet", "rows": stats["rows"], "bytes": 12_345}]
+    about = {"bundle": card or bundle_card(), "previous": None, **notes}
+    return manifest_of(plan, found, parts, started, about)
