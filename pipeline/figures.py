@@ -182,9 +182,9 @@ def over_time(
             )
         shown = sorted({0, len(times) - 1} if len(times) > 1 else {0})
         axes.set_xticks(shown, [times[number] for number in shown])
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel(y_label)
         most = max((value or 0 for line in values.values() for value in line), default=0)
+        axes.set_ylim(0, most * 1.1 or 1)
+        axes.set_ylabel(y_label)
         if "share" in y_label:
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         elif most >= 10_000:
