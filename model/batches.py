@@ -99,6 +99,13 @@ def split(
     return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
 
 
+def balanced_weights(examples: Examples) -> dict[int, float]:
+    """The weight of each label that gives all labels the same weight in all, and 1 on average."""
+    counts = np.bincount(examples.labels)
+    present = np.flatnonzero(counts)
+    return {int(i): len(examples) / (len(present) * int(counts[i])) for i in present}
+
+
 class LengthGroupedBatches(keras.utils.PyDataset):
     """Batches of texts of nearly one length, in an order that a seed fixes.
 
@@ -109,7 +116,6 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         examples: What to batch.
         batch_size: Texts in a batch; the last batch may have fewer.
         seed: Fixes every epoch's order. None keeps the order of lengths, for evaluation.
-        weights: float [labels], the loss weight of each label's examples, or None.
         steps: Batches in an epoch, if not all of them.
     """
 
@@ -119,14 +125,12 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         batch_size: int,
         *,
         seed: int | None = None,
-        weights: np.ndarray | None = None,
         steps: int | None = None,
     ):
         super().__init__()
         self._examples = examples
         self._batch_size = batch_size
         self._seed = seed
-        self._weights = weights
         batches = -(-len(examples) // batch_size)
         self._steps = min(steps or batches, batches)
         self.start_at(0)
@@ -135,13 +139,9 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, index):
-        """Token ids int32 [batch, length], labels int32 [batch] and, maybe, weights [batch]."""
+        """Token ids int32 [batch, length] and labels int32 [batch]."""
         rows = self._batches[index]
-        labels = self._examples.labels[rows]
-        token_ids = padded(self._examples, rows)
-        if self._weights is None:
-            return token_ids, labels
-        return token_ids, labels, self._weights[labels].astype(np.float32)
+        return padded(self._examples, rows), self._examples.labels[rows]
 
     @property
     def rows(self) -> np.ndarray:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from model.batches import Examples, LengthGroupedBatches
+from model.batches import LengthGroupedBatches
 
 
-class Interrupted(Exception):
+class Interrupted(ValueError):
     """What an earlier training left cannot be gone on with; the message is one line for people."""
 
 
@@ -52,16 +53,36 @@ class KeepEpochs(keras.callbacks.Callback):
         _state_file(self._folder, epoch).unlink(missing_ok=True)
 
 
+class SeedEpochs(keras.callbacks.Callback):
+    """Sets what dropout draws from at the start of each epoch, by the epoch's number alone.
+
+    Keras doesn't save the state of its random generators with the weights; so a training that is
+    gone on with still draws what it would have drawn.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the state of every generator."""
+        draw = np.random.default_rng([self._seed, epoch])
+        for variable in self.model.variables:
+            if variable.name == "seed_generator_state":
+                variable.assign(draw.integers(0, 2**31, variable.shape))
+
+
 def fit(
     network: keras.Model,
     training: LengthGroupedBatches,
-    validation: Examples,
+    held_out: LengthGroupedBatches | None,
     *,
     epochs: int,
     folder: Path,
     settings: Mapping[str, Any],
     resume: bool,
     callbacks: list[keras.callbacks.Callback],
+    class_weight: Mapping[int, float] | None = None,
     verbose: int,
 ) -> list[dict[str, float]]:
     """Trains a network and leaves it with the weights of its best epoch.
@@ -69,12 +90,13 @@ def fit(
     Args:
         network: Compiled, with `accuracy` among its metrics.
         training: What to train on.
-        validation: Examples held out; with none, the last epoch is kept.
+        held_out: What to choose the best epoch by; None keeps the last epoch.
         epochs: How often to go through them.
         folder: Where to keep what `resume` needs; removed by whoever saves the result.
-        settings: All that decides the result; must be the same to go on.
+        settings: All that decides the result, `seed` among it; must be the same to go on.
         resume: Whether to go on with what lies in `folder`. A folder without anything starts anew.
         callbacks: More of them.
+        class_weight: As `keras.Model.fit` has it.
         verbose: As `keras.Model.fit` has it.
 
     Returns:
@@ -90,15 +112,19 @@ def fit(
         network.load_weights(_state_file(folder, begun))
     if begun < epochs:
         training.start_at(begun)
-        held_out = LengthGroupedBatches(validation, 256) if len(validation) else None
         network.fit(
             training,
             validation_data=held_out,
             initial_epoch=begun,
             epochs=epochs,
             shuffle=False,  # the batches shuffle themselves, from their own seed
+            class_weight=class_weight,
             verbose=verbose,
-            callbacks=[KeepEpochs(folder, "val_accuracy" if held_out else None), *callbacks],
+            callbacks=[
+                SeedEpochs(settings["seed"]),
+                KeepEpochs(folder, "val_accuracy" if held_out else None),
+                *callbacks,
+            ],
         )
     network.load_weights(folder / "best.weights.h5")
     return read_history(folder)

@@ -1,35 +1,26 @@
-"""Measures a network on examples."""
+"""Compares a model's answers with the truth."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
-from model.batches import Examples, LengthGroupedBatches
-from model.corpus_profile import label_profile
 
-
-def measure(
-    network: keras.Model, examples: Examples, labels: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Labels examples and compares.
+def measure(probabilities: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """Measures answers.
 
     Args:
-        network: From token ids to probabilities.
-        examples: At least one.
+        probabilities: float [rows, labels].
+        gold: int [rows], indexes of the true labels.
         labels: Names of the labels.
 
     Returns:
-        `rows`, `accuracy`, `loss` (cross-entropy in nats) and `recall` of each label that has
-        examples; and what `model.corpus_profile.label_profile` says of the answers. For JSON.
+        `rows`, `accuracy`, `loss` (cross-entropy in nats) and `recall` of each label that has rows;
+        for JSON.
     """
-    batches = LengthGroupedBatches(examples, 256)
-    probabilities = np.asarray(network.predict(batches, verbose=0), np.float32)
-    gold = examples.labels[batches.rows]
     right = probabilities.argmax(axis=1) == gold
     of_gold = probabilities[np.arange(len(gold)), gold].astype(np.float64)
-    metrics = {
+    return {
         "rows": len(gold),
         "accuracy": float(right.mean()),
         "loss": float(-np.log(np.maximum(of_gold, 1e-12)).mean()),
@@ -39,4 +30,3 @@ def measure(
             if (gold == i).any()
         },
     }
-    return metrics, label_profile(probabilities, labels)

@@ -16,4 +16,8 @@ def build_network(spec: Mapping[str, Any]) -> keras.Model:
         from model.transformer import build_transformer
 
         return build_transformer(spec)
-    raise ValueError(f"no network is called {spec['kind']!r}: transformer")
+    if spec["kind"] == "bert":
+        from model.bert import build_bert
+
+        return build_bert(spec)
+    raise ValueError(f"no network is called {spec['kind']!r}: transformer, bert")

@@ -13,6 +13,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from model.wordpiece import wordpiece
+
 Tensors = dict[str, Any]
 PreprocessingFn = Callable[[Mapping[str, Any]], Tensors]
 
@@ -73,4 +75,12 @@ def preprocessing_fn(tokenizer: Mapping[str, Any], max_tokens: int) -> Preproces
     kind = tokenizer["kind"]
     if kind == "words":
         return functools.partial(words, vocab_size=tokenizer["vocab_size"], max_tokens=max_tokens)
-    raise ValueError(f"no tokenizer is called {kind!r}: words")
+    if kind == "wordpiece":
+        return functools.partial(
+            wordpiece,
+            vocab_file=tokenizer["vocab_file"],
+            lowercase=tokenizer["lowercase"],
+            strip_accents=tokenizer["strip_accents"],
+            max_tokens=max_tokens,
+        )
+    raise ValueError(f"no tokenizer is called {kind!r}: words, wordpiece")

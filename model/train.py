@@ -5,23 +5,27 @@ JAX, which needs no TensorFlow, it writes weights, and `python -m model.export` 
 """
 
 import argparse
+import contextlib
+import functools
 import importlib.util
 import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from model import bundle, weights
 from model.arguments import Parser, positive, share
 
 # What a recipe starts from unless told otherwise.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "scratch": {"epochs": 10, "batch_size": 32, "learning_rate": 1e-3},
+    "scratch": {"epochs": 12, "batch_size": 64, "learning_rate": 2e-3},
+    "finetune": {"epochs": 3, "batch_size": 32, "learning_rate": 3e-5},
+    "frozen": {"epochs": 30, "batch_size": 32, "learning_rate": 1e-3},
 }
-RECIPE_OF = {"transformer": "scratch"}
+RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,12 +33,24 @@ def parser() -> argparse.ArgumentParser:
     flags = Parser(prog="model.train", description=__doc__)
     flags.add_argument("--prepared", required=True, help="folder that pipeline.prepare wrote")
     flags.add_argument("--output", required=True, help="folder of the bundle (on JAX: weights)")
-    flags.add_argument("--model", choices=sorted(RECIPE_OF), default="transformer", help="network")
+    flags.add_argument("--model", choices=sorted(RECIPES_OF), default="transformer", help="network")
+    flags.add_argument("--backbone", help="for bert: Hugging Face folder, or KerasHub preset")
     flags.add_argument("--recipe", choices=sorted(DEFAULTS), help="default: the network's own")
+    flags.add_argument(
+        "--pooling", choices=("pooled", "mean"), default="pooled", help="for bert: its features"
+    )
     flags.add_argument("--name", help="what to call the bundle; default: the output's name")
     flags.add_argument("--epochs", type=positive, help="default: the recipe's")
     flags.add_argument("--batch_size", type=positive, help="default: the recipe's")
     flags.add_argument("--learning_rate", type=float, help="highest rate; default: the recipe's")
+    flags.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16"),
+        help="default: mixed_bfloat16 for bert on a GPU, else float32",
+    )
+    flags.add_argument(
+        "--balance", action="store_true", help="let every label count the same, however rare"
+    )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
     flags.add_argument("--validation", type=share, default=0.1, help="share of rows to hold out")
     flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
@@ -52,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     has_tensorflow = importlib.util.find_spec("tensorflow") is not None
     os.environ.setdefault("KERAS_BACKEND", "tensorflow" if has_tensorflow else "jax")
-    recipe = options.recipe or RECIPE_OF[options.model]
+    recipe = options.recipe or RECIPES_OF[options.model][0]
     for name, value in {"recipe": recipe, **DEFAULTS[recipe]}.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -75,13 +91,18 @@ def train(options: argparse.Namespace) -> None:
     as_bundle = os.environ["KERAS_BACKEND"] == "tensorflow"
     (bundle if as_bundle else weights).check_output(options.output)
     description = bundle.read_prepared(options.prepared)
+    if options.recipe not in RECIPES_OF[options.model]:
+        known = " and ".join(RECIPES_OF[options.model])
+        raise ValueError(f"--recipe {options.recipe} is not for {options.model}, which has {known}")
     if options.logs and importlib.util.find_spec("tensorflow") is None:
         raise ValueError("--logs needs TensorFlow, which is not installed")
 
     import keras
+    import numpy as np
 
     from model import fitting, recipes
-    from model.batches import LengthGroupedBatches, read_examples, split
+    from model.batches import LengthGroupedBatches, balanced_weights, read_examples, split
+    from model.corpus_profile import label_profile
     from model.measures import measure
     from model.networks import build_network
 
@@ -90,37 +111,53 @@ def train(options: argparse.Namespace) -> None:
     training, validation = split(
         examples, options.validation, options.seed, at_most=options.validation_rows
     )
-    spec = specification(options, description)
-    batches = LengthGroupedBatches(
+    device = device_name(keras.backend.backend())
+    on_gpu = options.model == "bert" and device != "cpu"
+    options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")
+    verbose = 1 if sys.stdout.isatty() else 2
+    keras.utils.set_random_seed(options.seed)
+    with precision(options.precision):
+        spec, network = starting_point(options, description)
+    fitted, batches_of = network, cast("Callable[..., Any]", LengthGroupedBatches)
+    if options.recipe == "frozen":
+        from model.features import FeatureBatches
+
+        fitted = network.get_layer("head")
+        batches_of = functools.partial(FeatureBatches, network, verbose=verbose)
+    batches = batches_of(
         training, options.batch_size, seed=options.seed, steps=options.steps_per_epoch
     )
-    keras.utils.set_random_seed(options.seed)
-    network = build_network(spec)
-    network = getattr(recipes, options.recipe)(
-        network, len(batches) * options.epochs, options.learning_rate
+    fitted = getattr(recipes, options.recipe)(
+        fitted, len(batches) * options.epochs, options.learning_rate
     )
     settings = {
         name: getattr(options, name)
-        for name in ("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch")
+        for name in (
+            *("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch"),
+            *("precision", "balance"),
+        )
     }
     rows = {"rows": len(training), "validation_rows": len(validation)}
     folder = Path(options.output.rstrip("/") + ".training")
     began = time.monotonic()
     history = fitting.fit(
-        network,
+        fitted,
         batches,
-        validation,
+        batches_of(validation, 256) if len(validation) else None,
         epochs=options.epochs,
         folder=folder,
         settings={"model": spec, **settings, **rows},
         resume=options.resume,
         callbacks=[keras.callbacks.TensorBoard(options.logs)] if options.logs else [],
-        verbose=1 if sys.stdout.isatty() else 2,
+        class_weight=balanced_weights(training) if options.balance else None,
+        verbose=verbose,
     )
     trained = build_network(spec)  # without the optimizer, and in float32
     trained.set_weights(network.get_weights())
-    metrics, answers = measure(trained, validation if len(validation) else training, labels)
-    part = "validation" if len(validation) else "training"
+    part, measured = ("validation", validation) if len(validation) else ("training", training)
+    by_length = LengthGroupedBatches(measured, 256)
+    probabilities = np.asarray(trained.predict(by_length, verbose=0))
+    metrics = measure(probabilities, measured.labels[by_length.rows], labels)
     profile = description.get("profile")
     result = weights.Trained(
         name=options.name or Path(options.output).name,
@@ -130,12 +167,12 @@ def train(options: argparse.Namespace) -> None:
             **settings,
             **rows,
             "backend": keras.backend.backend(),
-            "device": device_name(keras.backend.backend()),
+            "device": device,
             "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
             "history": history,
         },
         metrics={part: metrics},
-        profile=profile and {**profile, **answers},
+        profile=profile and {**profile, **label_profile(probabilities, labels)},
     )
     if as_bundle:
         bundle.save_bundle(
@@ -162,15 +199,54 @@ def train(options: argparse.Namespace) -> None:
         )
 
 
-def specification(options: argparse.Namespace, description: dict[str, Any]) -> dict[str, Any]:
-    """All that rebuilds the network that the options ask for."""
-    from model.transformer import transformer_spec
+def starting_point(
+    options: argparse.Namespace, description: dict[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """The network that the options ask for, as training finds it, and its spec.
 
-    return transformer_spec(
-        description["tokenizer"]["vocab_size"],
-        description["max_tokens"],
-        len(description["labels"]),
-    )
+    Raises:
+        ValueError: The backbone cannot be read, or the data were not prepared for it.
+    """
+    labels, max_tokens = len(description["labels"]), description["max_tokens"]
+    vocab_size = description["tokenizer"]["vocab_size"]
+    if options.model == "transformer":
+        from model.networks import build_network
+        from model.transformer import transformer_spec
+
+        spec = transformer_spec(vocab_size, max_tokens, labels)
+        return spec, build_network(spec)
+
+    from model.bert import build_bert
+    from model.checkpoint import load_backbone
+
+    if not options.backbone:
+        raise ValueError("--model bert needs --backbone: a Hugging Face folder or KerasHub preset")
+    spec, backbone = load_backbone(options.backbone, options.pooling)
+    if description["tokenizer"]["kind"] != "wordpiece" or vocab_size > spec["vocabulary_size"]:
+        raise ValueError(
+            f"{options.prepared} was not prepared for {options.backbone}: prepare it again with "
+            f"--tokenizer wordpiece --backbone {options.backbone}"
+        )
+    if max_tokens > spec["max_sequence_length"]:
+        raise ValueError(
+            f"{options.backbone} takes {spec['max_sequence_length']} tokens: prepare the data "
+            f"again with --max_tokens {spec['max_sequence_length']} or less"
+        )
+    spec = {**spec, "labels": labels}
+    return spec, build_bert(spec, backbone, frozen=options.recipe == "frozen")
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Builds what is built inside in a precision, as `keras.config.set_dtype_policy` has it."""
+    import keras
+
+    outside = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(outside)
 
 
 def device_name(backend: str) -> str:

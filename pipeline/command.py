@@ -4,18 +4,28 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
-from pipeline.errors import NewsbeamError
+import psutil
+
+from pipeline.errors import NewsbeamError, one_line
+from pipeline.launch import is_stuck
 
 STOPPED = 1
+UNWIND_SECONDS = 10.0  # for what must be tidied when a signal arrives: a claim in a store
 
 
 def run_command(command: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
     """Runs a command and turns what goes wrong into one line and an exit code.
+
+    SIGTERM and SIGINT end the process within seconds, however busy it is: every file is written
+    whole or not at all, so there is nothing to wait for.
 
     Args:
         command: takes the arguments, returns the exit code.
@@ -25,19 +35,27 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
     verbose = "--verbose" in argv
     if not verbose:
         silence()
-    signal.signal(signal.SIGTERM, _stop)
+    before = _handle(_stop)
     try:
         return command(argv)
     except NewsbeamError as error:
         tell(str(error), verbose)
+        if is_stuck():
+            leave(error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        tell("stopped; the same command continues", verbose=False)
+        tell("stopped; the same command continues")
+        leave(STOPPED)
+        return STOPPED
+    except OSError as error:
+        tell(one_line(error), verbose)
         return STOPPED
     except Exception as error:
-        first = str(error).strip().split("\n")[0]
-        tell(f"{type(error).__name__}: {first} (--verbose shows more)", verbose)
+        tell(f"{one_line(error)} (--verbose shows more)", verbose)
         return STOPPED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tell(message: str, verbose: bool = False) -> None:
@@ -58,5 +76,29 @@ def silence() -> None:
     warnings.simplefilter("ignore")
 
 
+def leave(code: int) -> None:
+    """Ends the process and its worker processes at once, without waiting for busy threads."""
+    with suppress(psutil.Error):
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                process.kill()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Takes the signals that end a process, and says who had them before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """Unwinds the main thread, which gives the claim back; at a second signal, just ends."""
+    _handle(lambda *_: leave(STOPPED))
+    late = threading.Timer(UNWIND_SECONDS, leave, (STOPPED,))
+    late.daemon = True
+    late.start()
     raise KeyboardInterrupt

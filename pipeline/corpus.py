@@ -59,6 +59,7 @@ class Source:
         size: bytes.
         rows: known from a footer; None where only reading to the end tells.
         fingerprint: changes when the content changes.
+        modified_ns: when a file on a disk was last written, in nanoseconds; else None.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Source:
     size: int
     rows: int | None
     fingerprint: str
+    modified_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ The files are the only source, so it is the same for a run on this machine, for 
 and for one that was continued. Of each file only the footer is read, and that once.
 """
 
-import re
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pipeline import storage
+from pipeline.finished import piece_numbers
 from pipeline.plan import Plan
 from pipeline.write import read_stats
 
@@ -18,8 +18,6 @@ MOST_FOOTERS = 2000  # that one look reads
 AT_ONCE = 8
 SAMPLE_BYTES = 1 << 20
 ALMOST = 0.99  # of a file whose end was not seen yet
-
-_NAME = re.compile(r"(\d+)-(\d+)(\.end)?\.parquet")
 
 
 class Done(NamedTuple):
@@ -57,17 +55,17 @@ class FinishedWork:
 
     def look(self) -> Done:
         """Reads the footers of new files, and says how far the run is."""
-        names = [file.name for file in storage.files_in(self._work) if _NAME.fullmatch(file.name)]
-        new = [name for name in names if name not in self._seen][:MOST_FOOTERS]
-        for name, (rows, errors) in zip(new, self._footers(new), strict=True):
-            item, table, is_last = _NAME.fullmatch(name).groups()  # type: ignore[union-attr]
-            number = int(item)
+        names = [file.name for file in storage.files_in(self._work)]
+        pieces = {name: piece_numbers(name) for name in names if name not in self._seen}
+        new = [(name, piece) for name, piece in pieces.items() if piece is not None][:MOST_FOOTERS]
+        footers = self._footers([name for name, _ in new])
+        for (name, (number, table, is_last)), (rows, errors) in zip(new, footers, strict=True):
             self._seen.add(name)
             self._rows[number] = self._rows.get(number, 0) + rows
             self._tables[number] = self._tables.get(number, 0) + 1
             self._errors += errors
             if is_last:
-                self._last[number] = int(table)
+                self._last[number] = table
         rows, total = sum(self._rows.values()), self._plan.rows()
         if total is not None:
             return Done(rows, self._errors, total, rows / total if total else 1.0)

@@ -15,7 +15,7 @@ that chance's 99.9th percentile is held against the borders.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -123,20 +123,21 @@ def drift(
     }
 
 
-def check_drift(found: dict[str, Any] | None) -> None:
+def check_drift(found: Iterable[dict[str, Any] | None]) -> None:
     """For a scheduler that wants to be told.
 
     Args:
-        found: what `drift` has found; None if that failed.
+        found: what `drift` has found of each run; None where that failed.
 
     Raises:
         DriftError: if anything moved much, or nothing is known.
     """
-    if found is None:
-        raise DriftError("whether the corpus has drifted is not known; the labels are published")
-    if found["much"]:
-        told = "; ".join(found["moved"])
-        raise DriftError(f"the corpus has drifted, the labels are published all the same: {told}")
+    for one in found:
+        if one is None:
+            raise DriftError("whether the corpus drifted is not known; the labels are published")
+        if one["much"]:
+            told = "; ".join(one["moved"])
+            raise DriftError(f"the corpus drifted, the labels are published all the same: {told}")
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:

@@ -1,5 +1,8 @@
 """What can go wrong with a run, as a scheduler sees it: one clear line and an exit code."""
 
+import errno
+import json
+
 
 class NewsbeamError(Exception):
     """Something a person must be told in one line.
@@ -44,3 +47,27 @@ class HeldError(NewsbeamError):
     """Another run holds the output folder."""
 
     exit_code = 4
+
+
+def held(output: str, content: str | bytes) -> HeldError:
+    """Says who holds a folder, from what the holder has left there."""
+    try:
+        who = json.loads(content)
+        by = f"process {who['pid']} on {who['host']} since {who['since']}"
+    except (ValueError, KeyError, TypeError):
+        by = "another run"
+    return HeldError(f"{output} is held by {by}; wait for it or stop it")
+
+
+def one_line(error: BaseException) -> str:
+    """What a person is told of an exception."""
+    if isinstance(error, NewsbeamError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f": {error.filename}" if error.filename else ""
+        hint = ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "; make room and run the same command again"
+        return f"{error.strerror or error.errno}{where}{hint}"
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -1,17 +1,20 @@
 """How a worker tells the person who started the run why it failed.
 
 Every runner wraps a worker's exception in its own way, often in pages of traceback. So the worker
-leaves the one line in the work folder, and whoever started the run reads it there.
+leaves the one line in the work folder, and whoever started the run reads it there. On a full disk
+that fails too; a worker that is a thread of the launcher is then heard all the same.
 """
 
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from pipeline import storage
-from pipeline.errors import NewsbeamError
+from pipeline.errors import NewsbeamError, one_line
 
 PREFIX = "failed-"
+_told_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of this process
 
 
 @contextmanager
@@ -21,21 +24,28 @@ def failures_told(work: str | None) -> Iterator[None]:
         yield
     except Exception as error:
         if work is not None:
-            known = isinstance(error, NewsbeamError)
-            message = str(error) if known else f"{type(error).__name__}: {error}".split("\n")[0]
-            value = {"message": message, "exit_code": getattr(error, "exit_code", 1)}
+            value = {
+                "message": one_line(error),
+                "exit_code": getattr(error, "exit_code", 1),
+                "known": isinstance(error, NewsbeamError | OSError),
+            }
+            _told_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
                 storage.write_json(storage.join(work, f"{PREFIX}{uuid.uuid4().hex}.json"), value)
         raise
 
 
-def told_failures(work: str) -> list[dict]:
-    """What workers have left: dictionaries of `message` and `exit_code`."""
-    return [storage.read_json(path) for path in _paths(work)]
+def told_failure(work: str) -> dict[str, Any] | None:
+    """What a worker has left: `message` and `exit_code`; of several, one that explains itself."""
+    told = list(_told_here.get(work, []))
+    with suppress(OSError, ValueError):
+        told += [storage.read_json(path) for path in _paths(work)]
+    return max(told, key=lambda value: value["known"], default=None)
 
 
 def forget_failures(work: str) -> None:
     """Deletes what workers have left, before a new try."""
+    _told_here.pop(work, None)
     storage.delete(_paths(work))
 
 

@@ -11,11 +11,16 @@ from typing import Any
 from pipeline import storage
 from pipeline.claim import NAME as CLAIM
 from pipeline.errors import UsageError
+from pipeline.failure import forget_failures
 from pipeline.manifest import MANIFEST, SUCCESS, now
 from pipeline.plan import Plan, load_plan, save_plan
+from pipeline.watchdog import forget_workers
 
 WORK = "_work-"
+SERIES = "bundle="  # a folder of incremental runs: see incremental.py
 PLAN = "plan.json"
+RUNS_PAGE = "_runs.html"  # what `python -m pipeline.runs --html` writes
+STARTED = "started.json"
 SHOWN_DIFFERENCES = 3
 
 
@@ -24,14 +29,20 @@ def work_folder(output: str, plan: Plan) -> str:
     return storage.join(output, f"{WORK}{plan.digest[:12]}")
 
 
-def enter(output: str, plan: Plan, model: str, overwrite: bool) -> bool:
+def enter(
+    output: str, plan: Plan, model: str, overwrite: bool, notes: dict[str, Any] | None = None
+) -> bool:
     """Makes the folder ready for a run, which continues what an earlier one has begun.
+
+    The order matters, since we may die between any two steps: our plan is saved first, then
+    `_SUCCESS` goes, then other runs' work. The old parts stay until new ones are to be written.
 
     Args:
         output: the folder, held by us.
         plan: what is to be done.
         model: the bundle's path.
         overwrite: whether another run's results may go.
+        notes: what else the manifest is to say.
 
     Returns:
         False if this very plan is published already; nothing is to be done.
@@ -39,24 +50,28 @@ def enter(output: str, plan: Plan, model: str, overwrite: bool) -> bool:
     Raises:
         UsageError: if the folder holds another run, or something else.
     """
-    work = work_folder(output, plan)
     published = published_manifest(output)
-    works = work_folders(output)
-    resumes = work in works and published is None
     if published is not None and published["plan"]["digest"] == plan.digest and not overwrite:
-        _clear(works)
+        clean_up(output)
         return False
+    work = work_folder(output, plan)
+    works = work_folders(output)
+    if any(name.startswith(SERIES) for name in storage.folders_in(output)):
+        raise UsageError(f"{output} holds incremental runs; use --incremental or another --output")
+    resumes = _name(work) in map(_name, works) and published is None
     if not overwrite and not resumes:
         _refuse(output, plan, published, works)
     if not resumes:
-        storage.delete_folder(work)  # what an overwritten run of the same plan has left
-    for file in storage.files_in(work):
-        if file.name.startswith((storage.TEMPORARY, "failed-", "worker-")):
-            storage.delete([file.path])
+        _delete_work(work)  # what an overwritten run of the same plan has left
+    forget_failures(work)
+    forget_workers(work)
+    storage.delete([file.path for file in storage.files_in(work) if _is_temporary(file)])
     save_plan(plan, storage.join(work, PLAN))
-    storage.write_json(storage.join(work, "started.json"), {"time": now(), "model": model})
+    load_plan.cache_clear()  # this process may hold it as it was saved before
+    started = {"time": now(), "model": model, **(notes or {})}
+    storage.write_json(storage.join(work, STARTED), started)
     storage.delete([storage.join(output, SUCCESS)])
-    _clear([other for other in works if other != work])
+    clean_up(output, keep=work)
     return True
 
 
@@ -76,10 +91,25 @@ def work_folders(output: str) -> list[str]:
     return [path.removesuffix(f"/{PLAN}") for path in plans]
 
 
-def _clear(works: list[str]) -> None:
-    for work in works:
-        storage.delete([storage.join(work, PLAN)])  # first: without it, the rest is nobody's
-        storage.delete_folder(work)
+def clean_up(output: str, keep: str | None = None) -> None:
+    """Deletes what dead runs have left: temporary files, and work folders other than `keep`."""
+    storage.delete([file.path for file in storage.files_in(output) if _is_temporary(file)])
+    for name in storage.folders_in(output):
+        if name.startswith(WORK) and (keep is None or name != _name(keep)):
+            _delete_work(storage.join(output, name))
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _delete_work(work: str) -> None:
+    storage.delete([storage.join(work, PLAN)])  # first: without it, the rest is nobody's
+    storage.delete_folder(work)
+
+
+def _is_temporary(file: storage.FileInfo) -> bool:
+    return file.name.startswith(storage.TEMPORARY)
 
 
 def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: list[str]) -> None:
@@ -88,12 +118,22 @@ def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: li
         told = differences(published["plan"], plan.identity())
         raise UsageError(f"{output} holds another run ({told}); {way_out}")
     if works:
-        told = differences(load_plan(storage.join(works[0], PLAN)).identity(), plan.identity())
+        try:
+            told = differences(load_plan(storage.join(works[0], PLAN)).identity(), plan.identity())
+        except (OSError, ValueError, KeyError, TypeError):
+            told = "its plan cannot be read: another version's, perhaps"
         raise UsageError(f"{output} holds the unfinished work of another run ({told}); {way_out}")
-    strange = [file.name for file in storage.files_in(output) if file.name != CLAIM]
-    strange += storage.folders_in(output)
+    strange = strange_things(output)
     if strange:
         raise UsageError(f"{output} holds something else ({strange[0]}); {way_out}")
+
+
+def strange_things(output: str) -> list[str]:
+    """Names in the folder that are neither ours to delete nor the claim."""
+    ours = (CLAIM, RUNS_PAGE)
+    files = [f.name for f in storage.files_in(output) if f.name not in ours]
+    files = [name for name in files if not name.startswith(storage.TEMPORARY)]
+    return files + [name for name in storage.folders_in(output) if not name.startswith(WORK)]
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> str:

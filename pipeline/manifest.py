@@ -54,6 +54,7 @@ def manifest_of(
         "model": started["model"],
         "bundle": bundle,
         "plan": {"digest": plan.digest, **plan.identity()},
+        **{key: started[key] for key in ("series", "replaces") if key in started},
         "rows": rows,
         "labelled": labelled,
         "in_error": rows - labelled,

@@ -114,6 +114,12 @@ class ScoreOptions(NewsbeamOptions):
         scoring = parser.add_argument_group("scoring")
         scoring.add_argument("--model", metavar="BUNDLE", help="the bundle to score with")
         scoring.add_argument(
+            "--incremental",
+            action="store_true",
+            help="score only what is new or changed since earlier runs, each run in a folder of "
+            "its own: OUTPUT/bundle=.../run=...",
+        )
+        scoring.add_argument(
             "--engine",
             choices=("auto", "tensorflow", "openvino"),
             default="auto",

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline import storage
 from pipeline.corpus import Columns, Facts, ReadSettings, Source, WorkItem
 from pipeline.errors import BadFileError, UsageError
-from pipeline.fingerprint import Fingerprints
+from pipeline.fingerprint import Fingerprints, Seen
 from pipeline.schema import choose_columns, unite
 
 TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
@@ -55,8 +55,10 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the result, as JSON values."""
+        # `on_bad_file` decides whether a run ends, not what one that does end has written; so a run
+        # that met a bad file can be continued without it.
         return {
-            "settings": self.settings,
+            "settings": {k: v for k, v in self.settings.items() if k != "on_bad_file"},
             "columns": _plain(self.columns),
             "reading": {k: v for k, v in _plain(self.reading).items() if k != "tfds_data_dir"},
             "sources": [[source.path, source.fingerprint] for source in self.sources],
@@ -91,6 +93,7 @@ def make_plan(
     reading: ReadSettings,
     limit: int | None = None,
     on_bad_file: str = "fail",
+    fingerprints: Fingerprints | None = None,
 ) -> Plan:
     """Looks into every input and cuts the work.
 
@@ -104,6 +107,7 @@ def make_plan(
         reading: what the formats must be told.
         limit: take only so many rows.
         on_bad_file: `fail` or `skip`.
+        fingerprints: where they are remembered, if not in the usual place.
 
     Raises:
         UsageError: for a missing column, clashing inputs, or an input that can't be read.
@@ -111,18 +115,18 @@ def make_plan(
     sources: list[Source] = []
     facts: list[Facts] = []
     skipped: list[tuple[str, str]] = []
-    with Fingerprints() as fingerprints:
+    with fingerprints or Fingerprints() as known:
         for path, kind in inputs:
             try:
+                seen = fingerprint_input(path, kind, reading, known)
                 found = format_module(kind).inspect(path, reading)
-                print_of, size = _fingerprint(path, kind, reading, fingerprints)
             except (BadFileError, OSError) as error:
-                reason = error.reason if isinstance(error, BadFileError) else str(error)
+                reason = error.reason if isinstance(error, BadFileError) else _reason(error)
                 if on_bad_file == "fail":
                     raise UsageError(f"cannot read {path}: {reason}") from error
                 skipped.append((path, reason))
                 continue
-            sources.append(Source(path, kind, size, found.rows, print_of))
+            sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
             facts.append(found)
     schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
     columns = choose_columns(schemas, text_columns, id_column, carry_columns or [], gold_column)
@@ -138,16 +142,21 @@ def make_plan(
     )
 
 
-def _fingerprint(
+def fingerprint_input(
     path: str, kind: str, reading: ReadSettings, fingerprints: Fingerprints
-) -> tuple[str, int]:
-    """The fingerprint of one input, and its size in bytes."""
-    files = format_module(kind).files(path, reading) if kind == "tfds" else [path]
-    prints = [fingerprints.of(file) for file in files]
-    size = sum(storage.size(file) for file in files)
-    if len(prints) == 1:
-        return prints[0], size
-    return "sha256:" + hashlib.sha256("\n".join(prints).encode()).hexdigest(), size
+) -> Seen:
+    """The fingerprint of one input as `find_inputs` names it."""
+    if kind != "tfds":
+        return fingerprints.look(path)
+    seen = [fingerprints.look(file) for file in format_module(kind).files(path, reading)]
+    if len(seen) == 1:
+        return Seen(seen[0].digest, seen[0].size, None)
+    digest = hashlib.sha256("\n".join(one.digest for one in seen).encode()).hexdigest()
+    return Seen(f"sha256:{digest}", sum(one.size for one in seen), None)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _cut(
@@ -189,9 +198,8 @@ def _pieces(rows: int | None, shards: list[int] | None, most: int) -> list[tuple
 def _count(source: Source, reading: ReadSettings, most: int) -> int:
     """Counts the rows of a text file, up to `most`."""
     read = format_module(source.format).read
-    return sum(
-        rows.table.num_rows or len(rows.error) for rows in read(source.path, 0, most, [], reading)
-    )
+    stretches = read(source.path, 0, most, [], reading, source.size)
+    return sum(rows.table.num_rows or len(rows.error) for rows in stretches)
 
 
 def save_plan(plan: Plan, path: str) -> None:

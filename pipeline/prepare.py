@@ -14,10 +14,10 @@ from pipeline import storage
 from pipeline.claim import claimed
 from pipeline.command import run_command
 from pipeline.corpus import ReadSettings
-from pipeline.errors import NewsbeamError, UsageError
+from pipeline.errors import UsageError
 from pipeline.examples import WriteExamples
-from pipeline.failure import told_failures
 from pipeline.inputs import find_inputs
+from pipeline.launch import run_to_end
 from pipeline.options import PrepareOptions, parse
 from pipeline.plan import Plan, make_plan
 from pipeline.prepared import PREPARED, describe, enter, plan_file, transform_dir, work_folder
@@ -106,16 +106,10 @@ def run(plan: Plan, output: str, beam_options: PipelineOptions) -> None:
     Raises:
         NewsbeamError: If one fails; the message is the worker's own line, if it could leave one.
     """
-    try:
-        for one_pass in (fit_tokenizer, write_examples):
-            pipeline = beam.Pipeline(options=beam_options)
-            one_pass(pipeline, plan, output)
-            pipeline.run().wait_until_finish()
-    except Exception as error:
-        told = told_failures(work_folder(output))
-        if not told:
-            raise
-        raise NewsbeamError(told[0]["message"]) from error
+    for one_pass in (fit_tokenizer, write_examples):
+        pipeline = beam.Pipeline(options=beam_options)
+        one_pass(pipeline, plan, output)
+        run_to_end(pipeline, work_folder(output), [])
     storage.delete_folder(work_folder(output))
 
 

@@ -61,7 +61,7 @@ def find_run(output: str) -> str:
     """
     runs = [output]
     for series in storage.folders_in(output):
-        if series.startswith("bundle="):
+        if series.startswith(folder.SERIES):
             path = storage.join(output, series)
             runs += [storage.join(path, run) for run in storage.folders_in(path)]
     runs.sort(key=lambda run: run.rsplit("/", 1)[-1].removeprefix("run=") if run != output else "")

@@ -5,43 +5,26 @@ a run that died here is finished by the next one. `_SUCCESS` is the commit: whoe
 never sees half a run.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.corpus import METADATA_KEY, document_schema, output_schema
-from pipeline.errors import NewsbeamError, TooManyErrorsError
+from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.failure import failures_told
+from pipeline.finished import finished_files
 from pipeline.manifest import MANIFEST, SUCCESS, guarded, manifest_of
 from pipeline.notes import read_notes
+from pipeline.parts import Part, pack, plan_parts, rows_in
 from pipeline.plan import Plan, load_plan
-from pipeline.read import is_whole
 from pipeline.report import REPORT, write_report
 from pipeline.stats import Stats, merge
-from pipeline.write import COMPRESSION, read_stats
+from pipeline.write import read_stats
 
-PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
-PART_ROWS = 4 << 20
-ROW_GROUP_ROWS = 1 << 17
 FILES_AT_A_TIME = 200  # footers that one worker reads
 CLEARED = "cleared"  # says that the parts of an earlier run are gone
-
-
-class Part(NamedTuple):
-    """A published file.
-
-    Attributes:
-        name: `part-00000-of-00012.parquet`.
-        files: the finished files in it, in the corpus' order.
-    """
-
-    name: str
-    files: list[str]
+PART_PREFIX = "part-"
 
 
 class PublishRun(beam.PTransform):
@@ -68,18 +51,13 @@ class PublishRun(beam.PTransform):
         )
 
 
-def finished_files(plan: Plan, work: str) -> list[storage.FileInfo]:
+def complete_files(plan: Plan, work: str) -> list[storage.FileInfo]:
     """The finished files in the corpus' order.
 
     Raises:
         NewsbeamError: if a work item is not finished; the same command continues it.
     """
-    files = [file for file in storage.files_in(work) if file.name[0].isdigit()]
-    tables: dict[int, dict[int, bool]] = {}
-    for file in files:
-        item, table = file.name.removesuffix(".parquet").split("-")
-        tables.setdefault(int(item), {})[int(table.removesuffix(".end"))] = table.endswith(".end")
-    missing = [item.number for item in plan.items if not is_whole(tables.get(item.number, {}))]
+    files, missing = finished_files(plan, work)
     if missing:
         raise NewsbeamError(
             f"{len(missing)} of {len(plan.items)} work items are not finished, "
@@ -90,24 +68,25 @@ def finished_files(plan: Plan, work: str) -> list[storage.FileInfo]:
 
 def _list_finished(_: int, plan_path: str, work: str) -> Iterator[list[str]]:
     with failures_told(work):
-        names = [file.name for file in finished_files(load_plan(plan_path), work)]
+        names = [file.name for file in complete_files(load_plan(plan_path), work)]
         for start in range(0, len(names), FILES_AT_A_TIME):
             yield names[start : start + FILES_AT_A_TIME]
 
 
 def _read_many(names: list[str], work: str) -> dict[str, Any]:
+    """Merges what a few finished files say; `bad_files` holds reason and file name by source."""
     with failures_told(work):
-        read = [read_stats(storage.join(work, name)) for name in names]
+        read = [(name, *read_stats(storage.join(work, name))) for name in names]
         bad = {
-            source: reason
-            for stats, reason, _ in read
+            source: [reason, name]
+            for name, stats, reason, _ in read
             if reason is not None
             for source in stats["sources"]
         }
         return {
-            "stats": merge(stats for stats, _, _ in read),
+            "stats": merge(stats for _, stats, _, _ in read),
             "bad_files": bad,
-            "rows": sum(rows for _, _, rows in read),
+            "rows": sum(rows for _, _, _, rows in read),
         }
 
 
@@ -125,13 +104,30 @@ def _plan_parts(
 ) -> Iterator[Part]:
     with failures_told(work):
         plan = load_plan(plan_path)
+        check_bad_files(plan, found["bad_files"], work)
         check_counts(plan, found)
         check_error_rate(found["stats"], max_error_rate)
-        storage.write_json(storage.join(work, "merged.json"), found)
+        bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
+        storage.write_json(storage.join(work, "merged.json"), {**found, "bad_files": bad})
         if not storage.exists(storage.join(work, CLEARED)):
             storage.delete(published_files(output))
             storage.write_bytes(storage.join(work, CLEARED), b"")
-        yield from plan_parts(finished_files(plan, work))
+        yield from plan_parts(complete_files(plan, work))
+
+
+def check_bad_files(plan: Plan, bad_files: dict[str, list[str]], work: str) -> None:
+    """Refuses what an earlier try with `--on_bad_file skip` has passed over, if this one may not.
+
+    Their ends are deleted, so that the same command tries them again.
+
+    Raises:
+        BadFileError: for the first of them.
+    """
+    if not bad_files or plan.settings.get("on_bad_file") == "skip":
+        return
+    storage.delete([storage.join(work, name) for _, name in bad_files.values()])
+    source, (reason, _) = min(bad_files.items())
+    raise BadFileError(source, reason)
 
 
 def check_counts(plan: Plan, found: dict[str, Any]) -> None:
@@ -165,28 +161,10 @@ def check_error_rate(stats: Stats, most: float | None) -> None:
 
 def published_files(output: str) -> list[str]:
     """What a run publishes beside `_SUCCESS`, as far as it lies in `output`."""
-    files = storage.files_in(output)
     return [
         file.path
-        for file in files
-        if file.name in (MANIFEST, REPORT) or file.name.startswith("part-")
-    ]
-
-
-def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
-    """Shares finished files out over parts of a useful size, in the corpus' order."""
-    groups: list[list[str]] = [[]]
-    size = 0
-    for file in files:
-        if groups[-1] and size + file.size > PART_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(file.name)
-        size += file.size
-    total = len(groups)
-    return [
-        Part(f"part-{number:05d}-of-{total:05d}.parquet", names)
-        for number, names in enumerate(groups)
+        for file in storage.files_in(output)
+        if file.name in (MANIFEST, REPORT) or file.name.startswith(PART_PREFIX)
     ]
 
 
@@ -195,36 +173,7 @@ def _pack_part(part: Part, plan_path: str, work: str, output: str) -> dict[str, 
         path = storage.join(output, part.name)
         if not storage.exists(path):
             pack(part, load_plan(plan_path), work, path)
-        with storage.open_input(path) as stream:
-            rows = pq.read_metadata(stream).num_rows
-        return {"name": part.name, "rows": rows, "bytes": storage.size(path)}
-
-
-def pack(part: Part, plan: Plan, work: str, path: str) -> None:
-    """Writes one part from its finished files."""
-    schema = output_schema(document_schema(plan.schema, plan.columns))
-    about = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
-    schema = schema.with_metadata({METADATA_KEY: json.dumps({**about, "plan": plan.digest})})
-    with (
-        storage.writing(path) as stream,
-        pq.ParquetWriter(stream, schema, compression=COMPRESSION) as writer,
-    ):
-        pending: list[pa.Table] = []
-        rows = 0
-        for name in part.files:
-            with storage.open_input(storage.join(work, name)) as finished:
-                table = pq.read_table(finished).replace_schema_metadata(schema.metadata)
-            pending.append(table)
-            rows += table.num_rows
-            if rows >= ROW_GROUP_ROWS:
-                writer.write_table(_joined(pending), row_group_size=ROW_GROUP_ROWS)
-                pending, rows = [], 0
-        if pending:
-            writer.write_table(_joined(pending), row_group_size=ROW_GROUP_ROWS)
-
-
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        return {"name": part.name, "rows": rows_in(path), "bytes": storage.size(path)}
 
 
 def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str) -> str:
@@ -240,6 +189,7 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
             raise NewsbeamError(
                 f"the parts hold {published} rows, {found['rows']} were finished; not published"
             )
+        storage.delete(strange_parts(output, [part["name"] for part in parts]))
         started = storage.read_json(storage.join(work, "started.json"))
         manifest = manifest_of(plan, found, parts, started, read_notes(work))
         guarded("report", manifest["problems"], lambda: write_report(output, manifest))
@@ -247,3 +197,9 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
         storage.write_bytes(storage.join(output, SUCCESS), b"")
         storage.delete_folder(work)
         return path
+
+
+def strange_parts(output: str, names: list[str]) -> list[str]:
+    """Parts in the folder that are not this run's: a worker that outlived its run wrote them."""
+    files = storage.files_in(output)
+    return [f.path for f in files if f.name.startswith(PART_PREFIX) and f.name not in names]

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
-from pipeline import storage
 from pipeline.corpus import (
     BLANK,
     CARRIED,
@@ -17,13 +16,17 @@ from pipeline.corpus import (
     Columns,
     Piece,
     Rows,
+    Source,
     WorkItem,
     document_schema,
     with_piece,
 )
 from pipeline.errors import BadFileError
 from pipeline.failure import failures_told
+from pipeline.fingerprint import check_unchanged
+from pipeline.finished import finished_of, whole
 from pipeline.plan import Plan, format_module, load_plan
+from pipeline.watchdog import register_worker
 
 TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may hold megabytes
 
@@ -49,31 +52,18 @@ class _ReadDocuments(beam.DoFn):
         self._work = work
 
     def setup(self) -> None:
+        register_worker(self._work)
         self._plan = load_plan(self._plan_path)
 
     def process(self, item: WorkItem) -> Iterator[pa.Table]:
         with failures_told(self._work):
-            finished = finished_tables(self._work, item)
-            if finished and is_whole(finished):
+            finished = finished_of(self._work, item.number)
+            if whole(finished):
                 return
             for table, piece in read_item(self._plan, item):
                 Metrics.distribution("newsbeam", "read_ms").update(int(piece.counts["read_ms"]))
-                if piece.table not in finished:
+                if piece.file_name not in finished:
                     yield with_piece(table, piece)
-
-
-def finished_tables(work: str | None, item: WorkItem) -> dict[int, bool]:
-    """Numbers of an item's finished Tables, and for each whether the item ends with it."""
-    if work is None:
-        return {}
-    files = storage.named(work, f"{item.number:06d}-*.parquet")
-    names = [file.name.removesuffix(".parquet") for file in files]
-    return {int(name.split("-")[1].removesuffix(".end")): name.endswith(".end") for name in names}
-
-
-def is_whole(finished: dict[int, bool]) -> bool:
-    """Whether an item's Tables are all there, from 0 to the one that ends it."""
-    return set(finished) == set(range(len(finished))) and finished[len(finished) - 1]
 
 
 def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
@@ -88,8 +78,11 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
     """
     source = plan.sources[item.source]
     schema = document_schema(plan.schema, plan.columns)
-    stretches = format_module(source.format).read(
-        source.path, item.start, item.rows, plan.columns.names(), plan.reading
+    stretches = _unchanged(
+        source,
+        format_module(source.format).read(
+            source.path, item.start, item.rows, plan.columns.names(), plan.reading, source.size
+        ),
     )
     bad: list[str] = []
     if plan.settings.get("on_bad_file") == "skip":
@@ -107,6 +100,13 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
         if following is None:
             return
         current, number, started = following, number + 1, time.perf_counter()
+
+
+def _unchanged(source: Source, stretches: Iterator[Rows]) -> Iterator[Rows]:
+    """Holds a source against its fingerprint before and after it is read."""
+    check_unchanged(source)
+    yield from stretches
+    check_unchanged(source)
 
 
 def _until_bad(stretches: Iterator[Rows], bad: list[str]) -> Iterator[Rows]:

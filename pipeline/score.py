@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -15,14 +16,22 @@ from model.bundle import Bundle
 from model.engines.choose import EngineChoice, choose_engine
 from pipeline import folder, storage
 from pipeline.bundles import open_bundle
-from pipeline.claim import claimed
+from pipeline.claim import Check, claimed
 from pipeline.command import run_command
 from pipeline.corpus import ReadSettings
 from pipeline.display import showing_progress
 from pipeline.drift import check_drift
 from pipeline.errors import NewsbeamError, UsageError
-from pipeline.failure import told_failures
+from pipeline.incremental import (
+    Series,
+    check_root,
+    continue_dead,
+    known_fingerprints,
+    notes_of,
+    select,
+)
 from pipeline.inputs import find_inputs
+from pipeline.launch import run_to_end
 from pipeline.notes import leave_notes, run_before
 from pipeline.options import ScoreOptions, parse
 from pipeline.plan import Plan, make_plan
@@ -31,7 +40,11 @@ from pipeline.read import PlanItems, ReadDocuments
 from pipeline.scoring import ScoreDocuments
 from pipeline.summary import print_summary
 from pipeline.tokens import TokenizeDocuments
+from pipeline.watchdog import Watchdog, needs_watching
 from pipeline.write import WriteLabels
+
+# Options that change results, beside the text columns: an input is scored again if they differ.
+CHOSEN = ("id_column", "carry_columns", "gold_column", "csv_columns", "engine")
 
 
 def build(
@@ -53,7 +66,7 @@ def build(
     )
 
 
-def plan_run(options: argparse.Namespace, bundle: Bundle) -> Plan:
+def plan_run(options: argparse.Namespace, bundle: Bundle, inputs: list[tuple[str, str]]) -> Plan:
     """Checks everything that can be checked before any work, and plans the run.
 
     Raises:
@@ -63,8 +76,9 @@ def plan_run(options: argparse.Namespace, bundle: Bundle) -> Plan:
         choice = choose_engine(options.engine, options.batch_tokens)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    incremental = options.incremental
     return make_plan(
-        find_inputs(options.input, options.input_format),
+        inputs,
         options.text_columns or list(bundle.text_columns),
         {
             "bundle": bundle.digest,
@@ -76,33 +90,69 @@ def plan_run(options: argparse.Namespace, bundle: Bundle) -> Plan:
         id_column=options.id_column,
         carry_columns=options.carry_columns,
         gold_column=options.gold_column,
-        reading=ReadSettings(
-            options.shard_rows,
-            tuple(options.csv_columns) if options.csv_columns else None,
-            options.tfds_data_dir,
-        ),
+        reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
+        fingerprints=known_fingerprints(options.output) if incremental else None,
     )
 
 
-def run(plan: Plan, options: argparse.Namespace, beam_options: PipelineOptions) -> None:
-    """Runs the pipeline to its end.
+def read_settings(options: argparse.Namespace) -> ReadSettings:
+    """What the formats must be told."""
+    csv_columns = tuple(options.csv_columns) if options.csv_columns else None
+    return ReadSettings(options.shard_rows, csv_columns, options.tfds_data_dir)
 
-    Raises:
-        NewsbeamError: if it fails; the message is the worker's own line, if it could leave one.
+
+class Runs:
+    """Runs of one command line: one, or with `--incremental` perhaps a dead one and a new one.
+
+    Args:
+        options: our own options.
+        bundle: what to score with.
+        beam_options: the runner's.
+        check_claim: raises if the output folder is no longer ours.
+
+    Attributes:
+        drift: of each run, what its manifest says of drift.
     """
-    pipeline = beam.Pipeline(options=beam_options)
-    build(pipeline, plan, options.model, options.output, options.max_error_rate)
-    try:
-        pipeline.run().wait_until_finish()
-    except Exception as error:
-        told = told_failures(folder.work_folder(options.output, plan))
-        if not told:
-            raise
-        failure = NewsbeamError(told[0]["message"])
-        failure.exit_code = told[0]["exit_code"]
-        raise failure from error
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        bundle: Bundle,
+        beam_options: PipelineOptions,
+        check_claim: Check,
+    ):
+        self._options, self._bundle, self._beam_options = options, bundle, beam_options
+        self._check_claim = check_claim
+        self.drift: list[dict[str, Any] | None] = []
+
+    def run(self, output: str, plan: Plan, notes: dict[str, Any] | None = None) -> None:
+        """Runs a plan to its end, unless it is published already, and says what came out.
+
+        Raises:
+            NewsbeamError: if it fails.
+        """
+        options = self._options
+        started = time.monotonic()
+        is_new = folder.enter(output, plan, options.model, options.overwrite, notes)
+        if is_new:
+            work = folder.work_folder(output, plan)
+            pipeline = beam.Pipeline(options=self._beam_options)
+            build(pipeline, plan, options.model, output, options.max_error_rate)
+            checks = [self._check_claim]
+            if needs_watching(self._beam_options):
+                checks.append(Watchdog(work).check)
+            leave_notes(work, self._bundle, run_before(output))
+            with showing_progress(plan, work):
+                run_to_end(pipeline, work, checks)
+        manifest = folder.published_manifest(output)
+        if manifest is None:
+            raise NewsbeamError(f"{output} was not published")
+        if not is_new:
+            print(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
+        print_summary(output, manifest, time.monotonic() - started if is_new else None)
+        self.drift.append(manifest["drift"])
 
 
 def score(argv: list[str]) -> int:
@@ -111,27 +161,45 @@ def score(argv: list[str]) -> int:
     for name in ("input", "model", "output"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
-    started = time.monotonic()
+    if options.incremental and (options.overwrite or options.limit):
+        raise UsageError("--incremental goes with neither --overwrite nor --limit")
     bundle = open_bundle(options.model)
-    plan = plan_run(options, bundle)
-    with claimed(options.output):
-        is_new = folder.enter(options.output, plan, options.model, options.overwrite)
-        if is_new:
-            work = folder.work_folder(options.output, plan)
-            leave_notes(work, bundle, run_before(options.output))
-            with showing_progress(plan, work):
-                run(plan, options, beam_options)
-    manifest = folder.published_manifest(options.output)
-    if manifest is None:
-        raise NewsbeamError(f"{options.output} was not published")
-    if not is_new:
-        print(
-            f"nothing to do: {options.output} holds this very run, finished {manifest['finished']}"
-        )
-    print_summary(options.output, manifest, time.monotonic() - started if is_new else None)
+    inputs = find_inputs(options.input, options.input_format)
+    if options.incremental:
+        with claimed(options.output) as check_claim:
+            runs = Runs(options, bundle, beam_options, check_claim)
+            score_new(options, bundle, inputs, runs)
+    else:
+        plan = plan_run(options, bundle, inputs)
+        with claimed(options.output) as check_claim:
+            runs = Runs(options, bundle, beam_options, check_claim)
+            runs.run(options.output, plan)
     if options.fail_on_drift:
-        check_drift(manifest["drift"])
+        check_drift(runs.drift)
     return 0
+
+
+def score_new(
+    options: argparse.Namespace, bundle: Bundle, inputs: list[tuple[str, str]], runs: Runs
+) -> None:
+    """Finishes what died, then scores what is new or changed since."""
+    root = options.output
+    check_root(root)
+    chosen = {
+        "text_columns": options.text_columns or list(bundle.text_columns),
+        **{name: getattr(options, name) for name in CHOSEN},
+    }
+    series = Series(root, bundle.digest, chosen)
+    continue_dead(series, lambda dead: plan_run(options, bundle, dead), runs.run)
+    new, replaces = select(inputs, series, read_settings(options), known_fingerprints(root))
+    plan = plan_run(options, bundle, new) if new else None
+    if plan is None or not plan.sources:
+        for path, reason in plan.skipped if plan else []:
+            print(f"skipped: {path}: {reason}")
+        print(f"nothing new: all {len(inputs):,} inputs that can be read are scored in {root}")
+        return
+    run = series.next_run()
+    runs.run(series.run_folder(run), plan, notes_of(series, run, plan, replaces))
 
 
 def package_version() -> str:

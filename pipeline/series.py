@@ -7,7 +7,6 @@ from pipeline.errors import UsageError
 from pipeline.report import render
 from pipeline.wording import moment
 
-PAGE = "_runs.html"
 MOST_LABELS = 8  # lines of a figure
 
 
@@ -26,7 +25,7 @@ def write_series(output: str) -> str:
     manifests = published_runs(output)
     if not manifests:
         raise UsageError(f"there is no finished run in {output}")
-    path = storage.join(output, PAGE)
+    path = storage.join(output, folder.RUNS_PAGE)
     storage.write_bytes(path, page(manifests).encode())
     return path
 
@@ -35,7 +34,7 @@ def published_runs(output: str) -> list[dict[str, Any]]:
     """The manifests of the published runs, of a plain one or of incremental ones, oldest first."""
     folders = [output]
     for series in storage.folders_in(output):
-        if series.startswith("bundle="):
+        if series.startswith(folder.SERIES):
             path = storage.join(output, series)
             folders += [storage.join(path, run) for run in storage.folders_in(path)]
     found = [folder.published_manifest(path) for path in folders]

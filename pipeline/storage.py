@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 TEMPORARY = ".tmp-"  # how the names of unfinished files begin
+COPY_BYTES = 16 << 20
 
 
 class FileInfo(NamedTuple):
@@ -58,9 +60,13 @@ def open_input(path: str) -> IO[bytes]:
 def writing(path: str) -> Iterator[IO[bytes]]:
     """Opens a file that appears under `path` only if the block ends without an exception."""
     if not is_local(path):
-        stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        yield stream
-        stream.close()
+        # A stream to a store that is left open becomes an object when it is collected, half
+        # written. So it is opened only when all that goes into it is there.
+        with tempfile.TemporaryFile() as whole:
+            yield whole
+            whole.seek(0)
+            with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as copy:
+                shutil.copyfileobj(whole, copy, COPY_BYTES)
         return
     path = local_path(path)
     folder = os.path.dirname(path) or "."
@@ -150,8 +156,12 @@ def match_below(folder: str, pattern: str) -> list[str]:
 
 
 def folders_in(folder: str) -> list[str]:
-    """The names of the folders directly in a folder on a disk; object stores have none."""
-    if not is_local(folder) or not os.path.isdir(local_path(folder)):
+    """The names of the folders directly in a folder; in an object store, of those with files."""
+    if not is_local(folder):
+        start = len(folder.rstrip("/")) + 1
+        below = [file.path[start:] for file in match(join(folder, "**"))]
+        return sorted({path.split("/")[0] for path in below if "/" in path})
+    if not os.path.isdir(local_path(folder)):
         return []
     with os.scandir(local_path(folder)) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir())

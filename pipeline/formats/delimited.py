@@ -44,14 +44,19 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
 
 
 def read(
-    path: str, start: int, rows: int | None, columns: list[str], settings: ReadSettings
+    path: str,
+    start: int,
+    rows: int | None,
+    columns: list[str],
+    settings: ReadSettings,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all.
+    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read to its end.
     """
-    records = read_records(read_lines(path))
+    records = read_records(read_lines(path, file_size))
     names = settings.csv_columns or (next(records, ([], None))[0] or ())
     try:
         wanted = [list(names).index(column) for column in columns]

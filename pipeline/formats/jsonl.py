@@ -4,6 +4,7 @@ Strings come out as they are, other values as JSON text, absent ones as null. Bl
 rows. A line that holds anything but one JSON object (RFC 8259) is a row in error.
 """
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -31,9 +32,14 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
 
 
 def read(
-    path: str, start: int, rows: int | None, columns: list[str], settings: ReadSettings
+    path: str,
+    start: int,
+    rows: int | None,
+    columns: list[str],
+    settings: ReadSettings,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all.
+    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read to its end.
@@ -41,7 +47,7 @@ def read(
     values: list[list[str | None]] = []
     errors: list[str | None] = []
     size = 0
-    lines = (line for line in read_lines(path) if not line.isspace() and line)
+    lines = (line for line in read_lines(path, file_size) if not line.isspace() and line)
     for line in islice(lines, rows):
         value, error = parse_line(line)
         values.append(
@@ -95,4 +101,7 @@ _KINDS = {
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

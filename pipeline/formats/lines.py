@@ -4,33 +4,63 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import BadFileError
 
 BUFFER_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LINE_BYTES = 256 << 20  # no text is so long; a file without line ends must not fill the memory
 TABLE_BYTES = 32 << 20  # of text gathered before rows are handed on, however few they are
 
 
-def read_lines(path: str) -> Iterator[bytes]:
+def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
     """Reads a text file's lines with their line ends, without a leading byte order mark.
 
     A file whose name ends in `.gz` is decompressed on the way.
 
+    Args:
+        path: the file.
+        size: read only so many of its bytes: what was there when the run was planned, of a file
+            that something still writes to.
+
     Raises:
-        BadFileError: if it can't be opened or read to its end.
+        BadFileError: if it can't be opened or read to its end, or has a line without end.
     """
     try:
         with storage.open_input(path) as raw:
-            stream: Any = gzip.GzipFile(fileobj=raw) if path.lower().endswith(".gz") else raw
-            lines = iter(io.BufferedReader(stream, BUFFER_BYTES))
-            yield next(lines, b"").removeprefix(BYTE_ORDER_MARK)
-            yield from lines
+            stream: Any = raw if size is None else io.BufferedReader(_Head(raw, size), BUFFER_BYTES)
+            if path.lower().endswith(".gz"):
+                stream = gzip.GzipFile(fileobj=stream)
+            reader = io.BufferedReader(stream, BUFFER_BYTES)
+            first = reader.readline(LINE_BYTES).removeprefix(BYTE_ORDER_MARK)
+            for line in chain([first], iter(partial(reader.readline, LINE_BYTES), b"")):
+                if len(line) >= LINE_BYTES:
+                    raise BadFileError(path, f"it has a line of more than {LINE_BYTES >> 20} MB")
+                yield line
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BadFileError(path, reason.removesuffix(".")) from error
+
+
+class _Head(io.RawIOBase):
+    """The first bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], size: int):
+        self._stream = stream
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
 
 
 def bad_bytes(content: bytes) -> str:

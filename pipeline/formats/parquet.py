@@ -31,7 +31,12 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
 
 
 def read(
-    path: str, start: int, rows: int | None, columns: list[str], settings: ReadSettings
+    path: str,
+    start: int,
+    rows: int | None,
+    columns: list[str],
+    settings: ReadSettings,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
     """Reads `rows` rows from row `start` on, in the file's order.
 

@@ -37,7 +37,12 @@ def files(path: str, settings: ReadSettings) -> list[str]:
 
 
 def read(
-    path: str, start: int, rows: int | None, columns: list[str], settings: ReadSettings
+    path: str,
+    start: int,
+    rows: int | None,
+    columns: list[str],
+    settings: ReadSettings,
+    file_size: int | None = None,
 ) -> Iterator[Rows]:
     """Reads `rows` rows from row `start` on, in the split's order.
 

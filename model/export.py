@@ -1,0 +1,78 @@
+"""Makes a bundle of trained weights: `python -m model.export`.
+
+The other half of training on a machine with a GPU and no TensorFlow: there `model.train` leaves
+weights, here TensorFlow writes the SavedModel that scoring reads.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from model import bundle, weights
+from model.arguments import Parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    flags = Parser(prog="model.export", description=__doc__)
+    flags.add_argument("--weights", required=True, help="folder that model.train wrote")
+    flags.add_argument("--prepared", required=True, help="folder that it was trained from")
+    flags.add_argument("--output", required=True, help="folder of the bundle")
+    flags.add_argument("--name", help="what to call the bundle; default: as it was trained")
+    options = flags.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        saved = export(options.weights, options.prepared, options.output, options.name)
+    except bundle.BundleError as error:
+        print(f"model.export: error: {error}", file=sys.stderr)
+        return 2
+    trained_on = saved.training.get("device", "an unknown device")
+    print(f"{saved.path}: {saved.name}, {len(saved.labels)} labels, trained on {trained_on}")
+    return 0
+
+
+def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> bundle.Bundle:
+    """Makes a bundle of what `model.train` wrote without TensorFlow.
+
+    Args:
+        weights_dir: The folder that it wrote.
+        prepared: The folder that it was trained from; its transform goes into the bundle.
+        output: The bundle's folder.
+        name: What to call the bundle; None keeps the name it was trained under.
+
+    Raises:
+        BundleError: A folder is not what it should be, or the two don't belong together.
+    """
+    bundle.check_output(output)
+    trained, weights_file = weights.read_weights(weights_dir)
+    description = bundle.read_prepared(prepared)
+    if list(description["labels"]) != list(trained.labels):
+        raise bundle.BundleError(
+            f"{weights_dir} was trained on the labels {', '.join(trained.labels)}, "
+            f"but {prepared} has {', '.join(description['labels'])}"
+        )
+    from model.networks import build_network
+
+    network = build_network(trained.model)
+    try:
+        network.load_weights(weights_file)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise bundle.BundleError(
+            f"{weights_file} does not fit the network that {weights_dir} describes: {reason}"
+        ) from error
+    return bundle.save_bundle(
+        output,
+        prepared=prepared,
+        network=network,
+        spec=trained.model,
+        training=trained.training,
+        metrics=trained.metrics,
+        name=name or trained.name,
+        profile=trained.profile,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

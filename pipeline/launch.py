@@ -1,0 +1,68 @@
+"""Runs a Beam pipeline to its end and turns what goes wrong there into one line.
+
+The pipeline runs in a thread of its own. So the main thread is free for signals, however busy the
+workers are, and can end the run when a worker has died or the claim was lost, where Beam would
+wait for ever.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+
+import apache_beam as beam
+
+from pipeline.errors import NewsbeamError
+from pipeline.failure import told_failure
+
+THREAD = "newsbeam-pipeline"
+LOOK_SECONDS = 1.0
+
+
+def run_to_end(pipeline: beam.Pipeline, work: str, checks: Iterable[Callable[[], None]]) -> None:
+    """Runs a pipeline.
+
+    Args:
+        pipeline: what to run.
+        work: the folder in which workers leave their failures.
+        checks: are called every second; what they raise ends the run. The pipeline's thread then
+            still hangs, so the process must end (`run_command` sees to that).
+
+    Raises:
+        NewsbeamError: if it fails; the message is the worker's own line, if it could leave one.
+    """
+    checks = list(checks)
+    raised: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            pipeline.run().wait_until_finish()
+        except BaseException as error:  # whatever it is, the main thread hears of it
+            raised.append(error)
+
+    thread = threading.Thread(target=target, name=THREAD, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(LOOK_SECONDS)
+        if thread.is_alive():
+            for check in checks:
+                check()
+    if raised:
+        raise _failure(work, raised[0]) from raised[0]
+
+
+def is_stuck() -> bool:
+    """Whether a pipeline is still running that nobody waits for any more."""
+    return any(thread.name == THREAD for thread in threading.enumerate())
+
+
+def _failure(work: str, error: BaseException) -> NewsbeamError:
+    told = told_failure(work)
+    if told is not None:
+        failure = NewsbeamError(told["message"])
+        failure.exit_code = told["exit_code"]
+        return failure
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    # Beam puts a worker's traceback into its message: the exception itself is the last line that
+    # is not indented.
+    telling = [line for line in lines if not line.startswith((" ", "Traceback"))]
+    first = (telling or lines or [type(error).__name__])[-1].strip()
+    return NewsbeamError(f"the pipeline failed: {first} (--verbose shows more)")

@@ -1,0 +1,131 @@
+"""Lists the runs of an output folder: `python -m pipeline.runs --output DIR`."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from pipeline import folder, storage
+from pipeline.command import run_command
+from pipeline.errors import UsageError
+from pipeline.finished import finished_files
+from pipeline.incremental import DIGEST_CHARACTERS, RUN
+from pipeline.plan import load_plan
+from pipeline.series import write_series
+
+COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
+RIGHT = ("inputs", "rows", "errors", "duration")
+
+
+def list_runs(output: str) -> list[dict[str, Any]]:
+    """Describes the runs in a folder, of incremental scoring or of a plain run, oldest first.
+
+    Returns:
+        For each run `bundle` (short digest), `run` (name; `-` for a plain one), `state`
+        (`published`, or `unfinished` with how far it came), `inputs`, `rows`, `errors`, `seconds`,
+        `finished`; None for what is not known yet.
+    """
+    found = []
+    for series in storage.folders_in(output):
+        if series.startswith(folder.SERIES):
+            path = storage.join(output, series)
+            for name in storage.folders_in(path):
+                if name.startswith(RUN):
+                    bundle = series.removeprefix(folder.SERIES)
+                    run = name.removeprefix(RUN)
+                    found += describe(storage.join(path, name), run, bundle)
+    return describe(output, "-", None) + sorted(found, key=lambda run: (run["run"], run["bundle"]))
+
+
+def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
+    """Describes the run in one folder; an empty list if there is none."""
+    manifest = folder.published_manifest(path)
+    if manifest is not None:
+        return [
+            {
+                "bundle": bundle or manifest["plan"]["settings"]["bundle"][:DIGEST_CHARACTERS],
+                "run": run,
+                "state": "published",
+                "inputs": len(manifest["plan"]["sources"]),
+                "rows": manifest["rows"],
+                "errors": manifest["in_error"],
+                "seconds": manifest["seconds"],
+                "finished": manifest["finished"],
+            }
+        ]
+    found = []
+    for work in folder.work_folders(path):
+        try:
+            plan = load_plan(storage.join(work, folder.PLAN))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        _, missing = finished_files(plan, work)
+        done = len(plan.items) - len(missing)
+        found.append(
+            {
+                "bundle": plan.settings["bundle"][:DIGEST_CHARACTERS],
+                "run": run,
+                "state": f"unfinished, {done:,} of {len(plan.items):,} work items done",
+                "inputs": len(plan.sources),
+                "rows": None,
+                "errors": None,
+                "seconds": None,
+                "finished": None,
+            }
+        )
+    return found
+
+
+def as_text(runs: list[dict[str, Any]]) -> str:
+    """The runs as a table for people."""
+    lines = [list(COLUMNS)]
+    for run in runs:
+        shown = {**run, "duration": _duration(run["seconds"])}
+        lines.append([_cell(shown[name]) for name in COLUMNS])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if name in RIGHT else cell.ljust(width)
+            for cell, width, name in zip(line, widths, COLUMNS, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _duration(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def runs(argv: list[str]) -> int:
+    """Prints the runs of a folder."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
+    parser.add_argument("--output", required=True, metavar="DIR", help="what runs were given")
+    parser.add_argument("--html", action="store_true", help="also write a page of them, _runs.html")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a run")
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
+    options = parser.parse_args(argv)
+    found = list_runs(options.output)
+    if not found:
+        raise UsageError(f"there are no runs in {options.output}")
+    if options.json:
+        print("\n".join(json.dumps(run) for run in found))
+    else:
+        print(as_text(found))
+    if options.html:
+        path = write_series(options.output)
+        print(f"the page lies in {path}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(runs))

@@ -1,0 +1,121 @@
+"""Notices dead workers where the runner doesn't.
+
+Beam's local runners never retry, and wait for ever for a worker process that was killed (by the
+kernel, out of memory, most often). So each worker leaves its name in the work folder, and whoever
+started the run looks whether those of this machine still live. Runners that do retry (Dataflow,
+Flink, Spark) are left alone.
+"""
+
+import os
+import socket
+import time
+
+import psutil
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
+
+from pipeline import storage
+from pipeline.errors import NewsbeamError
+
+PREFIX = "worker-"
+LOOK_SECONDS = 2.0
+GRACE_SECONDS = 10.0  # a runner that is done stops its workers, and takes a moment to say so
+LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "SwitchingDirectRunner", "PrismRunner")
+LOCAL_ENDPOINTS = ("", "embed", "localhost", "127.0.0.1", "[::1]")
+
+
+class WorkerLostError(NewsbeamError):
+    """A worker died, and the runner will not replace it."""
+
+
+def register_worker(work: str | None) -> None:
+    """Leaves this process' name in the work folder."""
+    if work is not None:
+        path = storage.join(work, PREFIX + _name(psutil.Process()))
+        if not storage.exists(path):
+            storage.write_bytes(path, b"")
+
+
+def forget_workers(work: str) -> None:
+    """Deletes the names that an earlier try has left."""
+    storage.delete([file.path for file in storage.named(work, f"{PREFIX}*")])
+
+
+def needs_watching(options: PipelineOptions) -> bool:
+    """Whether the run's workers are processes of a local runner."""
+    runner = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1]
+    if runner == "PortableRunner":
+        endpoint = options.view_as(PortableOptions).job_endpoint or ""
+        return endpoint.rpartition(":")[0] in LOCAL_ENDPOINTS or endpoint in LOCAL_ENDPOINTS
+    return runner in LOCAL_RUNNERS
+
+
+class Watchdog:
+    """Looks after the workers of one run.
+
+    Args:
+        work: the run's work folder.
+    """
+
+    def __init__(self, work: str):
+        self._work = work
+        self._looked = 0.0
+        self._known: dict[str, float | None] = {}  # since when each is dead
+
+    def check(self) -> None:
+        """Looks, at most every few seconds.
+
+        Raises:
+            WorkerLostError: if a worker has been dead for a while.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        alive = {_name(process) for process in _children()}
+        here = socket.gethostname()
+        registered = {
+            file.name.removeprefix(PREFIX) for file in storage.named(self._work, f"{PREFIX}*")
+        }
+        for name in alive | registered | set(self._known):
+            host, pid, started = name.rsplit("-", 2)
+            if host != here:
+                continue
+            if name in alive or _lives(int(pid), int(started)):
+                self._known[name] = None
+                continue
+            dead_since = self._known.get(name) or now
+            self._known[name] = dead_since
+            if now - dead_since >= GRACE_SECONDS:
+                raise WorkerLostError(
+                    f"worker process {pid} died (out of memory, or killed), and this runner does "
+                    f"not replace it; the same command continues"
+                )
+
+
+def _children() -> list[psutil.Process]:
+    """The worker processes that Beam has started below this one, also those still importing."""
+    found = []
+    for process in psutil.Process(os.getpid()).children(recursive=True):
+        try:
+            command = " ".join(process.cmdline())
+            if "sdk_worker_main" in command and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _name(process: psutil.Process) -> str:
+    """Host, process id and time of its start, since ids are used again."""
+    return f"{socket.gethostname()}-{process.pid}-{int(process.create_time())}"
+
+
+def _lives(pid: int, started: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        # A second of rounding: the start is reckoned from the time of boot.
+        return process.status() != psutil.STATUS_ZOMBIE and (
+            abs(process.create_time() - started) < 2
+        )
+    except psutil.Error:
+        return False

@@ -1,0 +1,117 @@
+"""Batches: literal ids in, literal batches out."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model.batches import Examples, LengthGroupedBatches, padded, read_examples, split
+
+
+def examples_of(lengths, labels=None) -> Examples:
+    """Text i is `lengths[i]` times the id i + 1."""
+    values = np.repeat(np.arange(1, len(lengths) + 1), lengths).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    labels = np.zeros(len(lengths), np.int32) if labels is None else np.array(labels, np.int32)
+    return Examples(values, offsets, labels)
+
+
+def test_examples_are_read_in_the_files_order(tmp_path):
+    for name, token_ids, labels in [
+        ("examples-000001-000000.parquet", [[7]], ["b"]),
+        ("examples-000000-000000.parquet", [[5, 6], []], ["a", "b"]),
+    ]:
+        table = pa.table({"token_ids": pa.array(token_ids, pa.list_(pa.int32())), "label": labels})
+        pq.write_table(table, tmp_path / name)
+    examples = read_examples(tmp_path, ["a", "b"])
+    assert examples.values.tolist() == [5, 6, 7]
+    assert examples.offsets.tolist() == [0, 2, 2, 3]
+    assert examples.labels.tolist() == [0, 1, 1]
+    assert examples.values.dtype == examples.labels.dtype == np.int32
+
+
+def test_what_cannot_be_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no examples"):
+        read_examples(tmp_path, ["a"])
+    table = pa.table({"token_ids": pa.array([[1]], pa.list_(pa.int32())), "label": ["c"]})
+    pq.write_table(table, tmp_path / "examples-000000-000000.parquet")
+    with pytest.raises(ValueError, match=r"labels that prepared\.json lacks"):
+        read_examples(tmp_path, ["a"])
+
+
+def test_take():
+    taken = examples_of([1, 2, 0, 3], [0, 1, 2, 3]).take(np.array([3, 2, 1]))
+    assert taken.values.tolist() == [4, 4, 4, 2, 2]
+    assert taken.offsets.tolist() == [0, 3, 3, 5]
+    assert taken.labels.tolist() == [3, 2, 1]
+
+
+def test_split_holds_out_a_share_of_each_label():
+    examples = examples_of([1] * 100, [0] * 80 + [1] * 20)
+    training, validation = split(examples, 0.1, seed=3)
+    assert len(training) == 90
+    assert np.bincount(validation.labels).tolist() == [8, 2]
+    assert sorted([*training.values, *validation.values]) == list(range(1, 101))
+    again = split(examples, 0.1, seed=3)[1]
+    assert again.values.tolist() == validation.values.tolist()
+    assert split(examples, 0.1, seed=4)[1].values.tolist() != validation.values.tolist()
+
+
+def test_split_bounds():
+    examples = examples_of([1] * 100, [0] * 80 + [1] * 20)
+    assert len(split(examples, 0.0, seed=0)[1]) == 0
+    assert np.bincount(split(examples, 0.5, seed=0, at_most=10)[1].labels).tolist() == [8, 2]
+    assert len(split(examples, 0.1, seed=0, at_most=50)[1]) == 10
+
+
+@pytest.mark.parametrize(
+    ("length", "width"), [(0, 8), (1, 8), (8, 8), (9, 16), (64, 64), (65, 96), (256, 256)]
+)
+def test_padding(length, width):
+    batch = padded(examples_of([length, min(length, 2)]), np.array([1, 0]))
+    assert batch.dtype == np.int32
+    assert batch.shape == (2, width)
+    assert batch[1].tolist() == [1] * length + [0] * (width - length)
+    assert batch[0].tolist() == [2] * min(length, 2) + [0] * (width - min(length, 2))
+
+
+def test_an_epoch_has_every_text_once_and_little_padding():
+    lengths = np.random.default_rng(0).integers(1, 65, 1000)
+    batches = LengthGroupedBatches(examples_of(lengths), 16, seed=5)
+    assert len(batches) == 63
+    seen, cells = [], 0
+    for index in range(len(batches)):
+        token_ids, labels = batches[index]
+        assert len(token_ids) == len(labels) <= 16
+        seen += [row[0] for row in token_ids]
+        cells += token_ids.size
+    assert sorted(seen) == list(range(1, 1001))
+    assert seen == (batches.rows + 1).tolist()
+    assert cells < 1.2 * lengths.sum()
+
+
+def test_the_seed_fixes_every_epoch():
+    examples = examples_of(np.random.default_rng(0).integers(1, 65, 100))
+    one, two = (LengthGroupedBatches(examples, 8, seed=1) for _ in range(2))
+    first = one.rows.tolist()
+    assert two.rows.tolist() == first
+    one.on_epoch_end()
+    second = one.rows.tolist()
+    assert second != first
+    two.start_at(1)
+    assert two.rows.tolist() == second
+    assert LengthGroupedBatches(examples, 8, seed=2).rows.tolist() != first
+
+
+def test_without_a_seed_batches_go_by_length():
+    batches = LengthGroupedBatches(examples_of([3, 1, 2]), 2)
+    assert batches.rows.tolist() == [1, 2, 0]
+    batches.on_epoch_end()
+    assert batches.rows.tolist() == [1, 2, 0]
+
+
+def test_fewer_steps():
+    examples = examples_of([1] * 100)
+    assert len(LengthGroupedBatches(examples, 8, seed=0, steps=3)) == 3
+    assert len(LengthGroupedBatches(examples, 8, seed=0, steps=50)) == 13
+    assert len(LengthGroupedBatches(examples, 8, seed=0, steps=3).rows) == 24
