@@ -39,6 +39,10 @@ class TooManyErrorsError(NewsbeamError):
     exit_code = 3
 
 
+class DriftError(NewsbeamError):
+    """The corpus looks much unlike another, and `--fail_on_drift` was given."""
+
+
 class HeldError(NewsbeamError):
     """Another run holds the output folder."""
 

@@ -19,6 +19,7 @@ from pipeline.watchdog import forget_workers
 WORK = "_work-"
 SERIES = "bundle="  # a folder of incremental runs: see incremental.py
 PLAN = "plan.json"
+RUNS_PAGE = "_runs.html"  # what `python -m pipeline.runs --html` writes
 STARTED = "started.json"
 SHOWN_DIFFERENCES = 3
 
@@ -129,7 +130,9 @@ def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: li
 
 def strange_things(output: str) -> list[str]:
     """Names in the folder that are neither ours to delete nor the claim."""
-    files = [f.name for f in storage.files_in(output) if f.name != CLAIM and not _is_temporary(f)]
+    ours = (CLAIM, RUNS_PAGE)
+    files = [f.name for f in storage.files_in(output) if f.name not in ours]
+    files = [name for name in files if not name.startswith(storage.TEMPORARY)]
     return files + [name for name in storage.folders_in(output) if not name.startswith(WORK)]
 
 

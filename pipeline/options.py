@@ -152,6 +152,12 @@ class ScoreOptions(NewsbeamOptions):
             metavar="SHARE",
             help="fail, and publish nothing, if a larger share of rows is in error",
         )
+        bounds.add_argument(
+            "--fail_on_drift",
+            action="store_true",
+            help="publish, but end with exit code 1, if the corpus looks much unlike the training "
+            "corpus or the run before",
+        )
 
 
 class PrepareOptions(NewsbeamOptions):

@@ -14,15 +14,16 @@ from pipeline import storage
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.failure import failures_told
 from pipeline.finished import finished_files
-from pipeline.manifest import MANIFEST, SUCCESS, manifest_of
+from pipeline.manifest import MANIFEST, SUCCESS, guarded, manifest_of
+from pipeline.notes import read_notes
 from pipeline.parts import Part, pack, plan_parts, rows_in
 from pipeline.plan import Plan, load_plan
+from pipeline.report import REPORT, write_report
 from pipeline.stats import Stats, merge
 from pipeline.write import read_stats
 
 FILES_AT_A_TIME = 200  # footers that one worker reads
 CLEARED = "cleared"  # says that the parts of an earlier run are gone
-REPORT = "_report.html"
 PART_PREFIX = "part-"
 
 
@@ -90,12 +91,12 @@ def _read_many(names: list[str], work: str) -> dict[str, Any]:
 
 
 def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    total: dict[str, Any] = {"stats": {}, "bad_files": {}, "rows": 0}
-    for one in found:
-        total["stats"] = merge([total["stats"], one["stats"]])
-        total["bad_files"] |= one["bad_files"]
-        total["rows"] += one["rows"]
-    return total
+    every = list(found)
+    return {
+        "stats": merge(one["stats"] for one in every),
+        "bad_files": {path: why for one in every for path, why in one["bad_files"].items()},
+        "rows": sum(one["rows"] for one in every),
+    }
 
 
 def _plan_parts(
@@ -190,7 +191,9 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
             )
         storage.delete(strange_parts(output, [part["name"] for part in parts]))
         started = storage.read_json(storage.join(work, "started.json"))
-        storage.write_json(path, manifest_of(plan, found, parts, started))
+        manifest = manifest_of(plan, found, parts, started, read_notes(work))
+        guarded("report", manifest["problems"], lambda: write_report(output, manifest))
+        storage.write_json(path, manifest)
         storage.write_bytes(storage.join(output, SUCCESS), b"")
         storage.delete_folder(work)
         return path

@@ -7,6 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
 
 from pipeline.corpus import (
     BLANK,
@@ -60,6 +61,7 @@ class _ReadDocuments(beam.DoFn):
             if whole(finished):
                 return
             for table, piece in read_item(self._plan, item):
+                Metrics.distribution("newsbeam", "read_ms").update(int(piece.counts["read_ms"]))
                 if piece.file_name not in finished:
                     yield with_piece(table, piece)
 

@@ -11,6 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.finished import finished_files
 from pipeline.incremental import DIGEST_CHARACTERS, RUN
 from pipeline.plan import load_plan
+from pipeline.series import write_series
 
 COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
 RIGHT = ("inputs", "rows", "errors", "duration")
@@ -109,6 +110,7 @@ def runs(argv: list[str]) -> int:
     """Prints the runs of a folder."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
     parser.add_argument("--output", required=True, metavar="DIR", help="what runs were given")
+    parser.add_argument("--html", action="store_true", help="also write a page of them, _runs.html")
     parser.add_argument("--json", action="store_true", help="print one JSON object a run")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
@@ -119,6 +121,9 @@ def runs(argv: list[str]) -> int:
         print("\n".join(json.dumps(run) for run in found))
     else:
         print(as_text(found))
+    if options.html:
+        path = write_series(options.output)
+        print(f"the page lies in {path}", file=sys.stderr)
     return 0
 
 

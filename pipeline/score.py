@@ -19,6 +19,8 @@ from pipeline.bundles import open_bundle
 from pipeline.claim import Check, claimed
 from pipeline.command import run_command
 from pipeline.corpus import ReadSettings
+from pipeline.display import showing_progress
+from pipeline.drift import check_drift
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.incremental import (
     Series,
@@ -30,6 +32,7 @@ from pipeline.incremental import (
 )
 from pipeline.inputs import find_inputs
 from pipeline.launch import run_to_end
+from pipeline.notes import leave_notes, run_before
 from pipeline.options import ScoreOptions, parse
 from pipeline.plan import Plan, make_plan
 from pipeline.publish import PublishRun
@@ -105,15 +108,24 @@ class Runs:
 
     Args:
         options: our own options.
+        bundle: what to score with.
         beam_options: the runner's.
         check_claim: raises if the output folder is no longer ours.
+
+    Attributes:
+        drift: of each run, what its manifest says of drift.
     """
 
     def __init__(
-        self, options: argparse.Namespace, beam_options: PipelineOptions, check_claim: Check
+        self,
+        options: argparse.Namespace,
+        bundle: Bundle,
+        beam_options: PipelineOptions,
+        check_claim: Check,
     ):
-        self._options, self._beam_options = options, beam_options
+        self._options, self._bundle, self._beam_options = options, bundle, beam_options
         self._check_claim = check_claim
+        self.drift: list[dict[str, Any] | None] = []
 
     def run(self, output: str, plan: Plan, notes: dict[str, Any] | None = None) -> None:
         """Runs a plan to its end, unless it is published already, and says what came out.
@@ -131,13 +143,16 @@ class Runs:
             checks = [self._check_claim]
             if needs_watching(self._beam_options):
                 checks.append(Watchdog(work).check)
-            run_to_end(pipeline, work, checks)
+            leave_notes(work, self._bundle, run_before(output))
+            with showing_progress(plan, work):
+                run_to_end(pipeline, work, checks)
         manifest = folder.published_manifest(output)
         if manifest is None:
             raise NewsbeamError(f"{output} was not published")
         if not is_new:
             print(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
         print_summary(output, manifest, time.monotonic() - started if is_new else None)
+        self.drift.append(manifest["drift"])
 
 
 def score(argv: list[str]) -> int:
@@ -152,11 +167,15 @@ def score(argv: list[str]) -> int:
     inputs = find_inputs(options.input, options.input_format)
     if options.incremental:
         with claimed(options.output) as check_claim:
-            score_new(options, bundle, inputs, Runs(options, beam_options, check_claim))
-        return 0
-    plan = plan_run(options, bundle, inputs)
-    with claimed(options.output) as check_claim:
-        Runs(options, beam_options, check_claim).run(options.output, plan)
+            runs = Runs(options, bundle, beam_options, check_claim)
+            score_new(options, bundle, inputs, runs)
+    else:
+        plan = plan_run(options, bundle, inputs)
+        with claimed(options.output) as check_claim:
+            runs = Runs(options, bundle, beam_options, check_claim)
+            runs.run(options.output, plan)
+    if options.fail_on_drift:
+        check_drift(runs.drift)
     return 0
 
 

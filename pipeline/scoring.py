@@ -37,9 +37,8 @@ class _ScoreDocuments(beam.DoFn):
         self._milliseconds = Metrics.distribution("newsbeam", "model_ms")
         self._load_milliseconds = Metrics.distribution("newsbeam", "model_load_ms")
         self._batch_rows = Metrics.distribution("newsbeam", "batch_rows")
+        self._scored = Metrics.counter("newsbeam", "scored_tokens")
         self._padded = Metrics.counter("newsbeam", "padded_tokens")
-        self._labelled = Metrics.counter("newsbeam", "rows_labelled")
-        self._in_error = Metrics.counter("newsbeam", "rows_in_error")
 
     def setup(self) -> None:
         with failures_told(self._work):
@@ -47,23 +46,23 @@ class _ScoreDocuments(beam.DoFn):
             bundle = open_bundle(self._bundle, self._digest)
             self._labels = bundle.labels
             self._scorer = self._shared.acquire(lambda: load_scorer(bundle, self._choice))
-            self._load_ms: int | None = int((time.perf_counter() - started) * 1000)
+            self._load_ms: float | None = (time.perf_counter() - started) * 1000
 
     def process(self, table: pa.Table) -> Iterator[pa.Table]:
         with failures_told(self._work):
             started = time.perf_counter()
             result, counts = score_table(table, self._scorer, self._labels)
-            milliseconds = (time.perf_counter() - started) * 1000
-            self._milliseconds.update(int(milliseconds))
+            times = {"model_ms": (time.perf_counter() - started) * 1000}
+            self._milliseconds.update(int(times["model_ms"]))
             if self._load_ms is not None:
-                self._load_milliseconds.update(self._load_ms)
+                times["model_load_ms"] = self._load_ms
+                self._load_milliseconds.update(int(self._load_ms))
                 self._load_ms = None
-            if counts["batches"]:
+            if counts["batches"]:  # the mean of this Table
                 self._batch_rows.update(counts["scored_rows"] // counts["batches"])
+            self._scored.inc(counts["scored_tokens"])
             self._padded.inc(counts["padded_tokens"])
-            self._in_error.inc(result.num_rows - result["error"].null_count)
-            self._labelled.inc(result["error"].null_count)
-            yield with_counts(result, model_ms=milliseconds, **counts)
+            yield with_counts(result, **times, **counts)
 
 
 def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
@@ -84,7 +83,8 @@ def score_table(
     Returns:
         The Table without `token_ids`, with `label` (dictionary of string), `score` (float32) and
         `probabilities` (list of float32), null where there is an `error`; rows on which the model
-        failed get one. And the counts `scored_rows`, `batches`, `padded_tokens`.
+        failed get one. And the counts `scored_rows` (different texts), `scored_tokens` (in them),
+        `batches`, `padded_tokens` (with padding).
     """
     encoded = table["text"].combine_chunks().dictionary_encode()
     which = encoded.indices  # number of the row's text among the different ones; null: no text
@@ -98,7 +98,7 @@ def score_table(
     is_scored = error.is_null().to_numpy(False)
     return (
         _with_labels(table, scores, numbers, is_scored, error, labels),
-        {"scored_rows": len(rows), **counts},
+        {"scored_rows": len(rows), "scored_tokens": int(offsets[-1] - offsets[0]), **counts},
     )
 
 

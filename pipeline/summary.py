@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline import storage
+from pipeline.report import REPORT
 
 ROWS = 8
 WIDTH = 44
@@ -31,7 +32,19 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
         print("errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items())))
     for bad in manifest["bad_files"]:
         print(f"skipped: {bad['path']}: {bad['reason']}")
+    for sentence in (manifest["drift"] or {}).get("moved", []):
+        print(f"drift: {sentence}")
+    for problem in manifest["problems"]:
+        print(f"not all is told: {problem}")
+    if evaluation := manifest["evaluation"]:
+        low, high = evaluation["interval"]
+        print(
+            f"accuracy {evaluation['accuracy']:.2%} ({low:.2%} to {high:.2%}), "
+            f"macro F1 {evaluation['macro_f1']:.3f}, on {evaluation['rows']:,} rows"
+        )
     print(f"labels lie in {storage.join(output, 'part-*.parquet')}")
+    if storage.exists(report := storage.join(output, REPORT)):
+        print(f"the report lies in {report}")
 
 
 def first_rows(output: str, manifest: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from apache_beam.utils.shared import Shared
 from pipeline.bundles import open_bundle
 from pipeline.corpus import with_counts
 from pipeline.failure import failures_told
+from pipeline.quiet import import_tensorflow
 
 Tokenize = Callable[[pa.Array], tuple[pa.ListArray, pa.Array]]
 
@@ -33,19 +34,23 @@ class _TokenizeDocuments(beam.DoFn):
         self._bundle, self._digest, self._work = bundle, digest, work
         self._shared = Shared()
         self._milliseconds = Metrics.distribution("newsbeam", "tokenizer_ms")
+        self._load_milliseconds = Metrics.distribution("newsbeam", "tokenizer_load_ms")
         self._tokens = Metrics.counter("newsbeam", "tokens")
+        self._unknown_tokens = Metrics.counter("newsbeam", "unknown_tokens")
 
     def setup(self) -> None:
         with failures_told(self._work):
+            started = time.perf_counter()
             bundle = open_bundle(self._bundle, self._digest)
             self._unknown = bundle.tokenizer["unknown_id"]
             self._tokenize = self._shared.acquire(lambda: _load(bundle.transform_dir))
+            self._load_ms: float | None = (time.perf_counter() - started) * 1000
 
     def process(self, table: pa.Table) -> Iterator[pa.Table]:
         with failures_told(self._work):
             started = time.perf_counter()
             result = tokenize_table(table, self._tokenize)
-            flat = result["token_ids"].combine_chunks().values.to_numpy()
+            flat = result["token_ids"].combine_chunks().flatten().to_numpy()
             counts = {
                 "tokenizer_ms": (time.perf_counter() - started) * 1000,
                 "tokens": len(flat),
@@ -53,10 +58,16 @@ class _TokenizeDocuments(beam.DoFn):
             }
             self._milliseconds.update(int(counts["tokenizer_ms"]))
             self._tokens.inc(len(flat))
+            self._unknown_tokens.inc(counts["unknown_tokens"])
+            if self._load_ms is not None:
+                counts["tokenizer_load_ms"] = self._load_ms
+                self._load_milliseconds.update(int(self._load_ms))
+                self._load_ms = None
             yield with_counts(result, **counts)
 
 
 def _load(transform_dir: str) -> Any:
+    import_tensorflow()
     from model.tokenizer import Tokenizer  # TensorFlow: in the worker, not in the launcher
 
     return Tokenizer(transform_dir)

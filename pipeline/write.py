@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.metrics import Metrics
 
 from pipeline import storage
 from pipeline.corpus import CARRIED, METADATA_KEY, document_schema, output_schema, piece_of
@@ -38,25 +39,39 @@ class _WriteLabels(beam.DoFn):
 
     def setup(self) -> None:
         self._plan = load_plan(self._plan_path)
+        self._session = storage.read_json(storage.join(self._work, "started.json"))["time"]
 
     def process(self, table: pa.Table) -> Iterator[str]:
         with failures_told(self._work):
-            yield write_table(table, self._plan, self._work)
+            stats = table_stats(table, self._plan.settings["max_tokens"], self._session)
+            name = write_table(table, self._plan, self._work, stats)
+            _count(stats)
+            yield name
 
 
-def write_table(table: pa.Table, plan: Plan, work: str) -> str:
+def _count(stats: Stats) -> None:
+    """Adds to the runner's own counters, under the names that the statistics have."""
+    Metrics.counter("newsbeam", "rows_labelled").inc(stats["labelled"])
+    Metrics.counter("newsbeam", "rows_in_error").inc(stats["rows"] - stats["labelled"])
+    Metrics.counter("newsbeam", "rows_truncated").inc(stats["truncated"])
+    for code, rows in stats["errors"].items():
+        Metrics.counter("newsbeam", f"rows_in_error_{code}").inc(rows)
+
+
+def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = None) -> str:
     """Writes one finished file.
 
     Args:
         table: with the columns of the documents and of the scores.
         plan: what the output looks like.
         work: the folder to write to.
+        stats: the Table's statistics, if they are known already.
 
     Returns:
         The file's name.
     """
     piece = piece_of(table)
-    stats = table_stats(table, plan.settings["max_tokens"])
+    stats = stats or table_stats(table, plan.settings["max_tokens"])
     source = pa.DictionaryArray.from_arrays(
         pa.array([0] * table.num_rows, pa.int32()), [piece.source]
     )

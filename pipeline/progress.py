@@ -1,0 +1,137 @@
+"""Follows a run from another terminal: `python -m pipeline.progress --output DIR`."""
+
+import argparse
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import IO
+
+from pipeline import folder, storage
+from pipeline.claim import NAME as CLAIM
+from pipeline.command import run_command
+from pipeline.display import LOOK_SECONDS, REST, Display, Speed, sentence
+from pipeline.done import Done, FinishedWork
+from pipeline.errors import NewsbeamError, UsageError
+from pipeline.plan import load_plan
+from pipeline.wording import count, duration, plural
+
+
+def watch(output: str, stream: IO[str], once: bool = False) -> int:
+    """Follows the run in an output folder until it is published.
+
+    Args:
+        output: the folder.
+        stream: where to show it.
+        once: say how far it is and return.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: if there is no run.
+        NewsbeamError: if nobody works on the run any more.
+    """
+    path = find_run(output)
+    works = folder.work_folders(path)
+    if works and folder.published_manifest(path) is None:
+        plan = load_plan(storage.join(works[0], folder.PLAN))
+        finished = FinishedWork(plan, works[0])
+        if once:
+            print(sentence(finished.look(), _resting()), file=stream)
+            return 0
+        _follow(path, output, works[0], finished, Display(stream))
+    manifest = folder.published_manifest(path)
+    if manifest is None:
+        raise NewsbeamError(f"the run in {path} was given up")
+    print(
+        f"done: {plural(manifest['rows'], 'row')}, {count(manifest['in_error'])} in error, "
+        f"finished {manifest['finished']} after {duration(manifest['seconds'])}: {path}",
+        file=stream,
+    )
+    return 0
+
+
+def find_run(output: str) -> str:
+    """The folder of the run in `output`: itself, or that of its latest incremental run.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    runs = [output]
+    for series in storage.folders_in(output):
+        if series.startswith(folder.SERIES):
+            path = storage.join(output, series)
+            runs += [storage.join(path, run) for run in storage.folders_in(path)]
+    runs.sort(key=lambda run: run.rsplit("/", 1)[-1].removeprefix("run=") if run != output else "")
+    under_way = [run for run in runs if folder.work_folders(run)]
+    published = [run for run in runs if storage.exists(storage.join(run, folder.SUCCESS))]
+    if not under_way and not published:
+        raise UsageError(f"there is no run in {output}")
+    return (under_way or published)[-1]
+
+
+def _resting() -> Speed:
+    speed = Speed()
+    speed.add(Done(0, 0, None, 0.0), 0.0)
+    return speed
+
+
+def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Display) -> None:
+    """Shows a run until its work folder's plan is gone, which is when it is published.
+
+    Raises:
+        NewsbeamError: if nobody works on it.
+    """
+    pause = 0.0
+    try:
+        while storage.exists(storage.join(work, folder.PLAN)):
+            time.sleep(pause)
+            started = time.monotonic()
+            done = None
+            with suppress(OSError):  # files that go away while they are read
+                done = finished.look()
+                display.show(done)
+            if folder.published_manifest(path) is not None:
+                return
+            if done is not None and _is_abandoned(root) and _is_abandoned(path):
+                if folder.published_manifest(path) is not None:  # it has ended just now
+                    return
+                raise NewsbeamError(
+                    f"nobody works on the run in {path} ({sentence(done, _resting())}); "
+                    "the same command continues it"
+                )
+            pause = max(LOOK_SECONDS, REST * (time.monotonic() - started))
+    finally:
+        display.close()
+
+
+def _is_abandoned(output: str) -> bool:
+    """Whether the process that holds a folder on this machine has ended, or none holds it."""
+    if not storage.is_local(output):
+        return False  # a store's lease runs out by itself; we can't tell meanwhile
+    try:
+        holder = storage.read_json(storage.join(output, CLAIM))
+        if holder["host"] != socket.gethostname():
+            return False
+        os.kill(holder["pid"], 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except (OSError, ValueError, KeyError):
+        return False  # of another user, or just being written
+    return False
+
+
+def progress(argv: list[str]) -> int:
+    """Shows how far the run in a folder is, until it is done."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.progress", description=__doc__)
+    parser.add_argument("--output", metavar="DIR", required=True, help="the folder of the run")
+    parser.add_argument("--once", action="store_true", help="say how far it is, and end")
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
+    options = parser.parse_args(argv)
+    return watch(options.output, sys.stdout, options.once)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(progress))
