@@ -134,6 +134,7 @@ def save_bundle(
     description = read_prepared(prepared)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    earlier = beside.with_name(beside.name + "-earlier")
     try:
         beside.chmod(0o755)
         shutil.copytree(Path(prepared) / "transform", beside / "transform")
@@ -156,10 +157,11 @@ def save_bundle(
         }
         _write_json(beside / MANIFEST, fields)
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(earlier)
         beside.rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        for leftover in (beside, earlier):
+            shutil.rmtree(leftover, ignore_errors=True)
     return load_bundle(target)
 
 
