@@ -1,7 +1,8 @@
 """The features of a frozen backbone, computed once instead of in every epoch.
 
-They never change while the head is trained: the backbone's weights stay, and its dropout is off. So
-the head sees the very numbers that it would see behind the backbone, at a fraction of the work.
+They never change while the head is trained: the backbone's weights stay, and nothing is dropped out
+in it. So the head sees the very numbers that it would see behind the backbone, at a fraction of the
+work.
 """
 
 import keras

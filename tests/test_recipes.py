@@ -6,7 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from bert_toys import write_bert
+from bert_toys import TOY_BERT_CONFIG, toy_tensors, write_bert
 
 from model import bert, recipes, train
 from model.batches import LengthGroupedBatches, read_examples
@@ -71,12 +71,15 @@ def test_frozen_trains_the_head_alone(toy_bert, toy_bert_prepared):
     assert changed == {"softmax/kernel", "softmax/bias"}
 
 
-def test_features_computed_once_train_the_same_head(toy_bert, toy_bert_prepared):
+def test_features_computed_once_train_the_same_head(toy_bert, toy_bert_prepared, tmp_path):
+    """As behind the backbone, which then must drop nothing out."""
+    plain = write_bert(tmp_path / "plain", {**TOY_BERT_CONFIG, "hidden_dropout_prob": 0.0})
     examples = read_examples(toy_bert_prepared, ["Business", "Sci/Tech", "Sports", "World"])
     heads = []
     for cached in (True, False):
         keras.utils.set_random_seed(0)
-        network = toy_classifier(toy_bert, frozen=True, head_dropout=0.0)
+        folder = toy_bert if cached else plain
+        network = toy_classifier(folder, frozen=True, head_dropout=0.0)
         if cached:
             fitted, batches = (
                 network.get_layer("head"),
@@ -125,16 +128,17 @@ def _assert_serves_what_its_network_says(saved):
 
     network = build_network(saved.model)
     network.load_weights(saved.weights_file)
-    served = tf.saved_model.load(saved.saved_model_dir).serve
+    module = tf.saved_model.load(saved.saved_model_dir)
     token_ids, _ = Tokenizer(saved.transform_dir)(pa.array(["the teams won", "war", "new market:"]))
     rows = token_ids.to_pylist()
     batch = np.zeros((3, max(map(len, rows)) + 2), np.int32)
     for i, row in enumerate(rows):
         batch[i, : len(row)] = row
-    together = served(batch).numpy()
+    together = module.serve(batch).numpy()
     np.testing.assert_allclose(together, network(batch), atol=1e-5)
     for row, expected in zip(rows, together, strict=True):
-        np.testing.assert_allclose(served(np.array([row], np.int32))[0], expected, atol=1e-5)
+        alone = module.serve(np.array([row], np.int32))[0]
+        np.testing.assert_allclose(alone, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +155,6 @@ def _assert_serves_what_its_network_says(saved):
 def test_a_command_that_cannot_work_gives_one_line(
     toy_bert, toy_bert_prepared, tmp_path, capsys, flags, message
 ):
-    from bert_toys import TOY_BERT_CONFIG, toy_tensors
-
     config = {**TOY_BERT_CONFIG, "vocab_size": 9}
     small = write_bert(tmp_path / "small", config, toy_tensors(config))
     config = {**TOY_BERT_CONFIG, "max_position_embeddings": 4}
