@@ -153,6 +153,14 @@ def test_the_page_of_a_bert(bert_bundle, tmp_path, capsys):
     assert len(inside_svg) == 2 * 16
 
 
+def test_the_page_about_another_label_says_so(toy_bundle, tmp_path, capsys):
+    output = tmp_path / "explain.html"
+    arguments = ["--model", toy_bundle.path, "--text", "the team won", "--output", str(output)]
+    assert explain.main([*arguments, "--label", "World"]) == 0, capsys.readouterr().err
+    text = "".join(Page(output.read_text(encoding="utf-8")).text)
+    assert "Why not World?" in text and "gives this text the label Sports" in text
+
+
 def test_the_page_of_the_small_transformer(toy_bundle, tmp_path, capsys):
     output = tmp_path / "explain.html"
     arguments = ["--model", toy_bundle.path, "--text", "the team won", "--output", str(output)]
