@@ -156,7 +156,7 @@ def train(options: argparse.Namespace) -> None:
     trained.set_weights(network.get_weights())
     part, measured = ("validation", validation) if len(validation) else ("training", training)
     by_length = LengthGroupedBatches(measured, 256)
-    probabilities = np.asarray(trained.predict(by_length, verbose=0))
+    probabilities = np.asarray(trained.predict(by_length.for_keras(), verbose=0))
     metrics = measure(probabilities, measured.labels[by_length.rows], labels)
     profile = description.get("profile")
     result = weights.Trained(

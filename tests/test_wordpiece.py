@@ -290,6 +290,12 @@ def write_corpus(folder):
     return f"--input {folder}/corpus.parquet --text_columns text --label_column label".split()
 
 
+def read_ids(output):
+    """The token ids in the corpus' order."""
+    tables = [pq.read_table(file) for file in sorted(output.glob("examples-*.parquet"))]
+    return pa.concat_tables(tables)["token_ids"].to_pylist()
+
+
 def test_prepare_with_the_vocabulary_of_a_backbone(toy_bert, tmp_path, capsys):
     corpus = write_corpus(tmp_path)
     output = tmp_path / "prepared"
@@ -300,7 +306,7 @@ def test_prepare_with_the_vocabulary_of_a_backbone(toy_bert, tmp_path, capsys):
     assert (tokenizer["kind"], tokenizer["vocab_size"]) == ("wordpiece", 15)
     assert (tokenizer["lowercase"], tokenizer["strip_accents"]) == (True, True)
     assert (tokenizer["pad_id"], tokenizer["unknown_id"]) == (0, 1)
-    rows = pq.read_table(output / "examples-00000-of-00001.parquet")["token_ids"].to_pylist()
+    rows = read_ids(output)
     assert rows[:2] == [[2, 5, 6, 13, 3], [2, 12, 6, 13, 3]]
 
 
@@ -313,7 +319,7 @@ def test_prepare_learns_a_vocabulary(tmp_path, capsys):
     pieces = (output / "transform" / "transform_fn" / "assets" / "vocab.txt").read_text().split()
     assert pieces[:5] == list(wordpiece.SPECIAL) and "team" in pieces
     assert description["tokenizer"]["vocab_size"] == len(pieces) <= 60
-    rows = pq.read_table(output / "examples-00000-of-00001.parquet")["token_ids"].to_pylist()
+    rows = read_ids(output)
     spelled = [" ".join(pieces[i] for i in row).replace(" ##", "") for row in rows[:4]]
     assert spelled == [
         "[CLS] the teams won [SEP]",
