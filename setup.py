@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 OPENVINO = ["openvino>=2026.4"]
 REPORT = ["jinja2>=3.1", "matplotlib>=3.11", "scikit-learn>=1.9"]
+PEERS = ["torch>=2.8", "transformers>=5"]
 TEST = [
     "duckdb>=2.0",
     "gcp-storage-emulator>=2026.7",
@@ -47,6 +48,7 @@ setup(
     ],
     extras_require={
         "openvino": OPENVINO,
+        "peers": PEERS,
         "test": TEST,
     },
 )

@@ -6,6 +6,7 @@ PyArrow and NumPy only, so that it runs where nothing but Keras and JAX is insta
 import bisect
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -142,6 +143,24 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         """Token ids int32 [batch, length] and labels int32 [batch]."""
         rows = self._batches[index]
         return padded(self._examples, rows), self._examples.labels[rows]
+
+    def for_keras(self) -> Any:
+        """What `fit` and `predict` take.
+
+        On TensorFlow, Keras takes the shape of all batches from the first two, and fails at a later
+        one if those happen to be of one length. So there it is told that lengths differ.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        def batches():
+            for index in range(len(self)):
+                yield self[index]
+
+        signature = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
 
     @property
     def rows(self) -> np.ndarray:

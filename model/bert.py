@@ -83,7 +83,7 @@ def build_bert(
     Args:
         spec: what `bert_spec` gives, `labels` among it.
         backbone: with its weights; a fresh one if None.
-        frozen: the backbone isn't trained, and its dropout is off: its features never change.
+        frozen: the backbone isn't trained; see `model.features` for how its head is.
 
     Returns:
         A model from `token_ids` int32 [batch, length], 0 padding, to probabilities float32
@@ -94,17 +94,16 @@ def build_bert(
     if spec["pooling"] == "mean" and hasattr(backbone, "pooled_dense"):
         backbone.pooled_dense.trainable = False
     token_ids = keras.Input([None], dtype="int32", name="token_ids")
-    outputs = run_backbone(backbone, token_ids, training=False if frozen else None)
-    features = pool(spec, outputs, token_ids)
+    features = pool(spec, run_backbone(backbone, token_ids), token_ids)
     return keras.Model(token_ids, _head(spec)(features), name="bert")
 
 
-def run_backbone(backbone: keras.Model, token_ids: Any, training: bool | None = None) -> Any:
+def run_backbone(backbone: keras.Model, token_ids: Any) -> Any:
     """The backbone's outputs for `token_ids` int32 [batch, length], all of one segment."""
     inputs = {"token_ids": token_ids, "padding_mask": ops.cast(token_ids != PAD_ID, "int32")}
     if "segment_ids" in backbone.input:
         inputs["segment_ids"] = ops.zeros_like(token_ids)
-    return backbone(inputs, training=training)
+    return backbone(inputs)
 
 
 def pool(spec: Mapping[str, Any], outputs: Any, token_ids: Any) -> Any:

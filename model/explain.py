@@ -169,8 +169,8 @@ def heat_map(matrix: np.ndarray, tokens: list[str], layer: int, head: int) -> di
         "layer": layer,
         "head": head,
         "image": "data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
-        "habit": f"{share:.0%} {target}",
-        "strongest": f"“{tokens[row]}” to “{tokens[column]}”, {matrix[row, column]:.0%}",
+        "habit": f"{100 * share:.0f} % {target}",
+        "strongest": f"“{tokens[row]}” to “{tokens[column]}”, {100 * matrix[row, column]:.0f} %",
     }
 
 

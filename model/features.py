@@ -1,7 +1,8 @@
 """The features of a frozen backbone, computed once instead of in every epoch.
 
-They never change while the head is trained: the backbone's weights stay, and its dropout is off. So
-the head sees the very numbers that it would see behind the backbone, at a fraction of the work.
+They never change while the head is trained: the backbone's weights stay, and nothing is dropped out
+in it. So the head sees the very numbers that it would see behind the backbone, at a fraction of the
+work.
 """
 
 import keras
@@ -42,6 +43,10 @@ class FeatureBatches(LengthGroupedBatches):
         super().__init__(examples, batch_size, seed=seed)
         self.features = compute_features(network, examples, verbose)
 
+    def for_keras(self):
+        """Itself: its batches are all of one width."""
+        return self
+
     def __getitem__(self, index):
         """Features float32 [batch, hidden] and labels int32 [batch]."""
         rows = self._batches[index]
@@ -51,7 +56,7 @@ class FeatureBatches(LengthGroupedBatches):
 def compute_features(network: keras.Model, examples: Examples, verbose: int = 0) -> np.ndarray:
     """What a BERT classifier's head is given for each example, float32 [rows, hidden]."""
     batches = LengthGroupedBatches(examples, BATCH_SIZE)
-    computed = np.asarray(features_of(network).predict(batches, verbose=verbose), np.float32)
-    features = np.empty_like(computed)
+    computed = features_of(network).predict(batches.for_keras(), verbose=verbose)
+    features = np.empty(computed.shape, np.float32)
     features[batches.rows] = computed
     return features

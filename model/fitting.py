@@ -54,18 +54,21 @@ class KeepEpochs(keras.callbacks.Callback):
 
 
 class SeedEpochs(keras.callbacks.Callback):
-    """Sets what dropout draws from at the start of each epoch, by the epoch's number alone.
+    """Sets what an epoch's batches and dropout draw from, by the epoch's number alone.
 
     Keras doesn't save the state of its random generators with the weights; so a training that is
     gone on with still draws what it would have drawn.
     """
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, training: LengthGroupedBatches):
         super().__init__()
         self._seed = seed
+        self._training = training
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Sets the state of every generator."""
+        """Draws the batches and sets the state of every generator."""
+        # Number 0 is what Keras looks at before the first epoch.
+        self._training.start_at(epoch + 1)
         draw = np.random.default_rng([self._seed, epoch])
         for variable in self.model.variables:
             if variable.name == "seed_generator_state":
@@ -111,17 +114,16 @@ def fit(
         network.optimizer.build(network.trainable_variables)
         network.load_weights(_state_file(folder, begun))
     if begun < epochs:
-        training.start_at(begun)
         network.fit(
-            training,
-            validation_data=held_out,
+            training.for_keras(),
+            validation_data=held_out and held_out.for_keras(),
             initial_epoch=begun,
             epochs=epochs,
             shuffle=False,  # the batches shuffle themselves, from their own seed
             class_weight=class_weight,
             verbose=verbose,
             callbacks=[
-                SeedEpochs(settings["seed"]),
+                SeedEpochs(settings["seed"], training),
                 KeepEpochs(folder, "val_accuracy" if held_out else None),
                 *callbacks,
             ],

@@ -153,4 +153,4 @@ class _Transformer:
         return layer("probabilities")(hidden), [scores]
 
 
-_OPENERS = {"bert": _Bert, "transformer": _Transformer}
+_OPENERS: dict[str, Any] = {"bert": _Bert, "transformer": _Transformer}

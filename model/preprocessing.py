@@ -10,7 +10,7 @@ very graph. The label never goes in, so that the graph asks for nothing but the 
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from model.wordpiece import wordpiece
@@ -62,12 +62,15 @@ def words(inputs: Mapping[str, Any], *, vocab_size: int, max_tokens: int) -> Ten
     return {"token_ids": token_ids, "tokens": tokens.row_lengths()}
 
 
-def preprocessing_fn(tokenizer: Mapping[str, Any], max_tokens: int) -> PreprocessingFn:
+def preprocessing_fn(
+    tokenizer: Mapping[str, Any], max_tokens: int, vocabulary: Sequence[str] = ()
+) -> PreprocessingFn:
     """The preprocessing function of a tokenizer.
 
     Args:
         tokenizer: What ``prepared.json`` calls ``tokenizer``: its ``kind`` and settings.
         max_tokens: Ids of a text that are kept.
+        vocabulary: The pieces by their ids, where the tokenizer is not fitted.
 
     Raises:
         ValueError: No tokenizer is called so.
@@ -78,7 +81,7 @@ def preprocessing_fn(tokenizer: Mapping[str, Any], max_tokens: int) -> Preproces
     if kind == "wordpiece":
         return functools.partial(
             wordpiece,
-            vocab_file=tokenizer["vocab_file"],
+            vocabulary=vocabulary,
             lowercase=tokenizer["lowercase"],
             strip_accents=tokenizer["strip_accents"],
             max_tokens=max_tokens,

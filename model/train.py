@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--precision",
         choices=("float32", "mixed_bfloat16"),
-        help="default: mixed_bfloat16 for bert on a GPU, else float32",
+        help="default: mixed_bfloat16 to finetune on a GPU, else float32",
     )
     flags.add_argument(
         "--balance", action="store_true", help="let every label count the same, however rare"
@@ -112,7 +112,7 @@ def train(options: argparse.Namespace) -> None:
         examples, options.validation, options.seed, at_most=options.validation_rows
     )
     device = device_name(keras.backend.backend())
-    on_gpu = options.model == "bert" and device != "cpu"
+    on_gpu = options.recipe == "finetune" and device != "cpu"
     options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")
     verbose = 1 if sys.stdout.isatty() else 2
     keras.utils.set_random_seed(options.seed)
@@ -156,7 +156,7 @@ def train(options: argparse.Namespace) -> None:
     trained.set_weights(network.get_weights())
     part, measured = ("validation", validation) if len(validation) else ("training", training)
     by_length = LengthGroupedBatches(measured, 256)
-    probabilities = np.asarray(trained.predict(by_length, verbose=0))
+    probabilities = np.asarray(trained.predict(by_length.for_keras(), verbose=0))
     metrics = measure(probabilities, measured.labels[by_length.rows], labels)
     profile = description.get("profile")
     result = weights.Trained(

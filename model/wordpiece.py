@@ -21,9 +21,11 @@ word. A news article cannot speak to the model in its control tokens.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ class VocabularyError(ValueError):
 def wordpiece(
     inputs: Mapping[str, Any],
     *,
-    vocab_file: str,
+    vocabulary: Sequence[str],
     lowercase: bool,
     strip_accents: bool,
     max_tokens: int,
@@ -63,8 +65,7 @@ def wordpiece(
 
     Args:
         inputs: `{"text": string[batch]}`, UTF-8.
-        vocab_file: one piece a line, its id the line's number from 0; it becomes an asset of the
-            graph, under its name.
+        vocabulary: the pieces by their ids; it travels as the asset `vocab.txt` of the graph.
         lowercase: whether the vocabulary is an uncased one.
         strip_accents: whether accents are taken off.
         max_tokens: ids of a text that are kept, the two marks included.
@@ -77,13 +78,13 @@ def wordpiece(
     import tensorflow_text
 
     pieces = tensorflow_text.FastBertTokenizer(
-        vocab=read_vocabulary(vocab_file),
+        vocab=list(vocabulary),
         max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
         lower_case_nfd_strip_accents=False,
     ).tokenize(replace_long_words(clean(inputs["text"], lowercase, strip_accents)))
-    # By a table of the file, and not of the list in hand, so that the vocabulary travels along.
+    # By a table of a file, though they are in hand, so that the vocabulary travels along.
     lines = tf.lookup.TextFileInitializer(
-        vocab_file,
+        _as_file(vocabulary),
         tf.string,
         tf.lookup.TextFileIndex.WHOLE_LINE,
         tf.int64,
@@ -124,19 +125,22 @@ def learn_vocabulary(counts: Iterable[tuple[str, int]], vocab_size: int) -> list
 
     counts = sorted(counts)
     letters = {letter for word, _ in counts for letter in word}
-    try:
-        # Spelling takes a letter twice, as a beginning and as a continuation.
-        return learner.learn(
+    room = vocab_size - len(SPECIAL)
+    pieces: list[str] = []
+    if min(room // 3, len(letters)) > 0:
+        pieces = learner.learn(
             counts,
             vocab_size,
             list(SPECIAL),
             lower_thresh=1,
-            max_unique_chars=min(1000, max(1, (vocab_size - len(SPECIAL)) // 3), len(letters)),
+            # Each is two pieces, a beginning and a continuation; the third is for longer ones.
+            max_unique_chars=min(1000, room // 3, len(letters)),
         )
-    except (ValueError, IndexError) as error:
+    if len(pieces) <= len(SPECIAL):
         raise VocabularyError(
             f"no vocabulary of {vocab_size} pieces can be learned: give a larger --vocab_size"
-        ) from error
+        )
+    return pieces
 
 
 def clean(text: Any, lowercase: bool, strip_accents: bool) -> Any:
@@ -179,9 +183,15 @@ def read_vocabulary(vocab_file: str | os.PathLike) -> list[str]:
         VocabularyError: it isn't there, or is no vocabulary that can be used here.
     """
     try:
-        pieces = Path(vocab_file).read_text(encoding="utf-8").split("\n")
+        text = Path(vocab_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(f"{vocab_file}: not readable as a vocabulary: {error}") from error
+    return parse_vocabulary(text, vocab_file)
+
+
+def parse_vocabulary(text: str, vocab_file: str | os.PathLike) -> list[str]:
+    """The pieces of the text of a `vocab.txt`; see `read_vocabulary`."""
+    pieces = text.split("\n")
     while pieces and not pieces[-1].strip():
         pieces.pop()
     pieces = [piece.rstrip("\r") for piece in pieces]
@@ -230,6 +240,19 @@ def find_vocabulary(source: str | os.PathLike) -> tuple[str, dict[str, Any]]:
         "lowercase": lowercase,
         "strip_accents": lowercase if strip_accents is None else strip_accents,
     }
+
+
+def _as_file(vocabulary: Sequence[str]) -> str:
+    """A file that holds a vocabulary, wherever the graph is being built, always the same one."""
+    content = "".join(f"{piece}\n" for piece in vocabulary).encode()
+    folder = Path(tempfile.gettempdir()) / f"newsbeam-{hashlib.sha256(content).hexdigest()}"
+    file = folder / "vocab.txt"
+    if not file.is_file() or file.read_bytes() != content:
+        folder.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as beside:
+            beside.write(content)
+        os.replace(beside.name, file)
+    return str(file)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -171,17 +171,33 @@ class PrepareOptions(NewsbeamOptions):
         training.add_argument("--label_column", metavar="A", help="the column with the true label")
         training.add_argument(
             "--tokenizer",
-            choices=("words",),
+            choices=("words", "wordpiece"),
             default="words",
-            help="how texts become token ids (default: %(default)s)",
+            help="how texts become token ids (default: %(default)s); wordpiece is BERT's",
+        )
+        training.add_argument(
+            "--vocab_file",
+            metavar="FILE",
+            help="wordpiece: a vocab.txt, as its checkpoint has it; without one, the pieces are "
+            "learned from the corpus",
+        )
+        training.add_argument(
+            "--backbone",
+            metavar="DIR",
+            help="wordpiece: the folder of a BERT, in the place of --vocab_file",
+        )
+        training.add_argument(
+            "--cased",
+            action="store_true",
+            help="wordpiece: keep case and accents in a learned vocabulary",
         )
         training.add_argument(
             "--vocab_size",
             type=positive,
             default=20_000,
             metavar="N",
-            help="rows of embeddings: the most frequent words, padding and unknown "
-            "(default: %(default)s)",
+            help="rows of embeddings: the most frequent words, padding and unknown; pieces to "
+            "learn (default: %(default)s)",
         )
         training.add_argument(
             "--max_tokens",

@@ -1,11 +1,12 @@
 """Makes training data of a labelled corpus: `python -m pipeline.prepare --input ... --output ...`.
 
 Two passes: the first fits the tokenizer, the second tokenizes by what was fitted, as scoring does.
+Where WordPiece has no vocabulary, a pass before them counts the words that one is learned from.
 """
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Callable
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -20,8 +21,18 @@ from pipeline.inputs import find_inputs
 from pipeline.launch import run_to_end
 from pipeline.options import PrepareOptions, parse
 from pipeline.plan import Plan, make_plan
-from pipeline.prepared import PREPARED, describe, enter, plan_file, transform_dir, work_folder
+from pipeline.prepared import (
+    PREPARED,
+    describe,
+    enter,
+    plan_file,
+    read_vocabulary,
+    transform_dir,
+    work_folder,
+    write_vocabulary,
+)
 from pipeline.read import PlanItems, ReadDocuments
+from pipeline.vocabulary import choose_tokenizer, count_words, learn
 
 MOST_TOKENS = 4096
 
@@ -41,6 +52,7 @@ def fit_tokenizer(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCol
             plan.settings["max_tokens"],
             transform_dir(output),
             storage.join(work_folder(output), "transform"),
+            read_vocabulary(output),
         )
     )
 
@@ -58,19 +70,11 @@ def write_examples(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCo
     )
 
 
-def tokenizer_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The tokenizer that was asked for, as `prepared.json` describes it."""
-    return {
-        "kind": options.tokenizer,
-        "vocab_size": options.vocab_size,
-        "pad_id": 0,
-        "unknown_id": 1,
-        "lowercase": True,
-    }
-
-
-def plan_preparation(options: argparse.Namespace) -> Plan:
+def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
     """Checks everything that can be checked before any work, and plans the run.
+
+    Returns:
+        The plan, and the vocabulary that was given.
 
     Raises:
         UsageError: For whatever does not fit.
@@ -81,11 +85,12 @@ def plan_preparation(options: argparse.Namespace) -> Plan:
         raise UsageError("--vocab_size must leave room for a word beside padding and unknown")
     if options.max_tokens > MOST_TOKENS:
         raise UsageError(f"--max_tokens is {MOST_TOKENS} at most")
-    return make_plan(
+    tokenizer, vocabulary = choose_tokenizer(options)
+    plan = make_plan(
         find_inputs(options.input, options.input_format),
         options.text_columns,
         {
-            "tokenizer": tokenizer_of(options),
+            "tokenizer": tokenizer,
             "max_tokens": options.max_tokens,
             "on_bad_file": options.on_bad_file,
         },
@@ -98,19 +103,42 @@ def plan_preparation(options: argparse.Namespace) -> Plan:
         limit=options.limit,
         on_bad_file=options.on_bad_file,
     )
+    return plan, vocabulary
 
 
-def run(plan: Plan, output: str, beam_options: PipelineOptions) -> None:
-    """Runs both passes.
+def run(
+    plan: Plan, output: str, beam_options: PipelineOptions, vocabulary: list[str] | None = None
+) -> None:
+    """Runs the passes.
+
+    Args:
+        plan: What to do.
+        output: The folder to make.
+        beam_options: How Beam runs them.
+        vocabulary: The WordPiece pieces that were given; without any, they are learned.
 
     Raises:
         NewsbeamError: If one fails; the message is the worker's own line, if it could leave one.
     """
+    if plan.settings["tokenizer"]["kind"] == "wordpiece":
+        if not vocabulary:
+            _run_pass(count_words, plan, output, beam_options)
+            vocabulary = learn(plan, output)
+        write_vocabulary(output, vocabulary)
     for one_pass in (fit_tokenizer, write_examples):
-        pipeline = beam.Pipeline(options=beam_options)
-        one_pass(pipeline, plan, output)
-        run_to_end(pipeline, work_folder(output), [])
+        _run_pass(one_pass, plan, output, beam_options)
     storage.delete_folder(work_folder(output))
+
+
+def _run_pass(
+    one_pass: Callable[..., beam.PCollection],
+    plan: Plan,
+    output: str,
+    beam_options: PipelineOptions,
+) -> None:
+    pipeline = beam.Pipeline(options=beam_options)
+    one_pass(pipeline, plan, output)
+    run_to_end(pipeline, work_folder(output), [])
 
 
 def prepare(argv: list[str]) -> int:
@@ -119,11 +147,11 @@ def prepare(argv: list[str]) -> int:
     for name in ("input", "label_column", "output"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
-    plan = plan_preparation(options)
+    plan, vocabulary = plan_preparation(options)
     with claimed(options.output):
         is_new = enter(options.output, plan, options.overwrite)
         if is_new:
-            run(plan, options.output, beam_options)
+            run(plan, options.output, beam_options, vocabulary)
     description = storage.read_json(storage.join(options.output, PREPARED))
     if not is_new:
         print(f"nothing to do: {options.output} holds this very data")

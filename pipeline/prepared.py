@@ -10,6 +10,7 @@ from typing import Any
 
 from model.bundle import installed_versions
 from model.corpus_profile import TOKEN_EDGES
+from model.wordpiece import parse_vocabulary
 from pipeline import storage
 from pipeline.claim import NAME as CLAIM
 from pipeline.errors import UsageError
@@ -33,6 +34,26 @@ def plan_file(output: str) -> str:
 def transform_dir(output: str) -> str:
     """Where the fitted transform lies."""
     return storage.join(output, "transform")
+
+
+def word_counts_dir(output: str) -> str:
+    """Where the words lie that a vocabulary is learned from."""
+    return storage.join(work_folder(output), "words")
+
+
+def write_vocabulary(output: str, vocabulary: list[str]) -> None:
+    """Leaves the pieces of a WordPiece tokenizer for the passes."""
+    content = "".join(f"{piece}\n" for piece in vocabulary)
+    storage.write_bytes(storage.join(work_folder(output), "vocab.txt"), content.encode())
+
+
+def read_vocabulary(output: str) -> list[str]:
+    """The pieces that `write_vocabulary` left; none for another tokenizer."""
+    path = storage.join(work_folder(output), "vocab.txt")
+    if not storage.exists(path):
+        return []
+    with storage.open_input(path) as stream:
+        return parse_vocabulary(stream.read().decode(), path)
 
 
 def enter(output: str, plan: Plan, overwrite: bool) -> bool:
@@ -108,8 +129,7 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
 
 def _with_size(tokenizer: dict[str, Any], output: str) -> dict[str, Any]:
     """The tokenizer with the size of its vocabulary: a small corpus has fewer words than asked."""
-    if tokenizer["kind"] != "words":
-        return tokenizer
-    vocabulary = storage.join(transform_dir(output), "transform_fn/assets/vocabulary")
+    name = {"words": "vocabulary", "wordpiece": "vocab.txt"}[tokenizer["kind"]]
+    vocabulary = storage.join(transform_dir(output), f"transform_fn/assets/{name}")
     with storage.open_input(vocabulary) as stream:
         return {**tokenizer, "vocab_size": sum(1 for _ in stream)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -48,7 +49,7 @@ def minilm() -> Path:
     return folder
 
 
-def fit_transform(tokenizer: dict, folder: Path) -> str:
+def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ()) -> str:
     """Fits a tokenizer to `TOY_TEXTS`; gives the path of `folder/transform`."""
     import apache_beam as beam
 
@@ -57,7 +58,7 @@ def fit_transform(tokenizer: dict, folder: Path) -> str:
     output, temp_dir = str(folder / "transform"), str(folder / "temp")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
         tables = p | beam.Create([documents_table([text for text, _ in TOY_TEXTS])])
-        _ = tables | FitTokenizer(tokenizer, TOY_MAX_TOKENS, output, temp_dir)
+        _ = tables | FitTokenizer(tokenizer, TOY_MAX_TOKENS, output, temp_dir, vocabulary)
     return output
 
 
@@ -133,8 +134,7 @@ def toy_bert_prepared(toy_bert, tmp_path_factory) -> str:
         "strip_accents": True,
     }
     folder = tmp_path_factory.mktemp("toy-bert-prepared")
-    vocabulary = {"vocab_file": str(toy_bert / "vocab.txt")}
-    fit_transform({**tokenizer, **vocabulary}, folder)
+    fit_transform(tokenizer, folder, TOY_BERT_VOCABULARY)
     return write_prepared(folder, tokenizer)
 
 

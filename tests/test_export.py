@@ -58,8 +58,8 @@ def _assert_serves(saved, network, weights_file):
     import tensorflow as tf
 
     network.load_weights(weights_file)
-    served = tf.saved_model.load(saved.saved_model_dir).serve(TOKEN_IDS)
-    np.testing.assert_allclose(served, network(TOKEN_IDS), atol=1e-6)
+    module = tf.saved_model.load(saved.saved_model_dir)
+    np.testing.assert_allclose(module.serve(TOKEN_IDS), network(TOKEN_IDS), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

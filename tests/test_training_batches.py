@@ -1,5 +1,6 @@
 """Batches: literal ids in, literal batches out."""
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -115,3 +116,15 @@ def test_fewer_steps():
     assert len(LengthGroupedBatches(examples, 8, seed=0, steps=3)) == 3
     assert len(LengthGroupedBatches(examples, 8, seed=0, steps=50)) == 13
     assert len(LengthGroupedBatches(examples, 8, seed=0, steps=3).rows) == 24
+
+
+def test_lengths_may_differ_after_the_first_two_batches():
+    """Keras looks at two batches to know them all."""
+    network = keras.Sequential([keras.Input([None], dtype="int32"), keras.layers.Embedding(99, 2)])
+    network.add(keras.layers.GlobalAveragePooling1D())
+    network.compile("sgd", "sparse_categorical_crossentropy")
+    batches = LengthGroupedBatches(examples_of([3, 3, 3, 3, 20, 20]), 2)
+    assert [batches[i][0].shape for i in range(3)] == [(2, 8), (2, 8), (2, 24)]
+    assert network.predict(batches.for_keras(), verbose=0).shape == (6, 2)
+    history = network.fit(batches.for_keras(), validation_data=batches.for_keras(), verbose=0)
+    assert set(history.history) == {"loss", "val_loss"}

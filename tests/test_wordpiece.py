@@ -2,6 +2,8 @@
 
 import collections
 import json
+import shutil
+import tempfile
 import unicodedata
 
 import apache_beam as beam
@@ -14,11 +16,16 @@ from tokenizers import BertWordPieceTokenizer
 from model import wordpiece
 from model.preprocessing import preprocessing_fn
 from model.tokenizer import Tokenizer
+from pipeline import prepare
+from pipeline.command import run_command
 from pipeline.fit import FitTokenizer
 from toys import documents_table
 
 LETTERS = ["a", "b", "c", "##a", "##b", "##c"]
 TOY_VOCABULARY = [*wordpiece.SPECIAL, "new", "##s", "team", "won", "!", ".", "é", "中", *LETTERS]
+
+UNCASED = {"kind": "wordpiece", "lowercase": True, "strip_accents": True}
+CASED = {"kind": "wordpiece", "lowercase": False, "strip_accents": False}
 
 NASTY = [
     "Crème Brûlée à la Zoë, naïve façade; résumé",
@@ -52,26 +59,21 @@ NASTY = [
 ]
 
 
-def fit(tokenizer, max_tokens, folder):
+def fit(vocab_file, max_tokens, folder):
     output = str(folder / "transform")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
         tables = p | beam.Create([documents_table(["new teams won!"])])
-        _ = tables | FitTokenizer(tokenizer, max_tokens, output, str(folder / "temp"))
+        _ = tables | FitTokenizer(
+            UNCASED, max_tokens, output, str(folder / "temp"), wordpiece.read_vocabulary(vocab_file)
+        )
     return Tokenizer(output)
-
-
-def settings(vocab_file, cased=False):
-    return {
-        "kind": "wordpiece",
-        "vocab_file": str(vocab_file),
-        "lowercase": not cased,
-        "strip_accents": not cased,
-    }
 
 
 def graph(vocab_file, max_tokens=512, cased=False):
     """The preprocessing function as lists in, lists out, without Beam."""
-    function = preprocessing_fn(settings(vocab_file, cased), max_tokens)
+    function = preprocessing_fn(
+        CASED if cased else UNCASED, max_tokens, wordpiece.read_vocabulary(vocab_file)
+    )
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def run(text):
@@ -94,11 +96,11 @@ def toy_vocab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def minilm_tokenizer(minilm, tmp_path_factory):
-    return fit(settings(minilm / "vocab.txt"), 128, tmp_path_factory.mktemp("minilm"))
+    return fit(minilm / "vocab.txt", 128, tmp_path_factory.mktemp("minilm"))
 
 
 def test_toy_ids(toy_vocab, tmp_path):
-    tokenizer = fit(settings(toy_vocab), 6, tmp_path)
+    tokenizer = fit(toy_vocab, 6, tmp_path)
     texts = ["New teams won!", "new", "", "NÉW", "abc. won won won", "unknown"]
     token_ids, tokens = tokenizer(pa.array(texts))
     assert token_ids.to_pylist() == [
@@ -113,15 +115,18 @@ def test_toy_ids(toy_vocab, tmp_path):
     assert token_ids.type == pa.list_(pa.int32()) and tokens.type == pa.int32()
 
 
-def test_the_vocabulary_travels_in_the_transform(toy_vocab, tmp_path):
+def test_the_vocabulary_travels_in_the_transform(toy_vocab, tmp_path, monkeypatch):
+    """And nothing on the disk is needed beside it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "here"))
+    (tmp_path / "here").mkdir()
+    fit(toy_vocab, 6, tmp_path)
+    assert list((tmp_path / "here").rglob("vocab.txt"))
+    shutil.rmtree(tmp_path / "here")
+    (tmp_path / "transform").rename(tmp_path / "moved")
+    assets = list((tmp_path / "moved" / "transform_fn" / "assets").iterdir())
     text = toy_vocab.read_bytes()
-    moved = tmp_path / "vocab.txt"
-    moved.write_bytes(text)
-    fit(settings(moved), 6, tmp_path)
-    moved.unlink()
-    assets = list((tmp_path / "transform" / "transform_fn" / "assets").iterdir())
     assert [(asset.name, asset.read_bytes()) for asset in assets] == [("vocab.txt", text)]
-    again = Tokenizer(tmp_path / "transform")
+    again = Tokenizer(tmp_path / "moved")
     assert again(pa.array(["new teams"]))[0].to_pylist() == [[2, 5, 7, 6, 3]]
 
 
@@ -263,9 +268,81 @@ def test_learned_pieces_spell_the_corpus(tmp_path):
     pieces = wordpiece.learn_vocabulary(counts, 60)
     assert pieces == wordpiece.learn_vocabulary(reversed(counts), 60)
     assert pieces[:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    assert "play" in pieces and "##ing" in pieces and len(set(pieces)) == len(pieces) <= 60
+    assert {"play", "playing", "sing"} < set(pieces) and len(set(pieces)) == len(pieces) <= 60
     file = tmp_path / "vocab.txt"
     file.write_text("\n".join(pieces) + "\n")
     ids = graph(file)(["Playing, singing. play"])[0]
     unknown = [pieces[i] for i in ids].count("[UNK]")
     assert unknown == 1  # the comma, which the corpus does not have
+
+
+def test_too_few_pieces_to_spell_anything(tmp_path):
+    with pytest.raises(wordpiece.VocabularyError, match="give a larger --vocab_size") as caught:
+        wordpiece.learn_vocabulary([("playing", 40)], 6)
+    assert "\n" not in str(caught.value)
+
+
+def write_corpus(folder):
+    texts = ["the teams won", "new teams fell", "The chips, the team", "war: news of war"] * 6
+    labels = ["a", "b", "a", "b"] * 6
+    table = pa.table({"text": texts, "label": labels})
+    pq.write_table(table, folder / "corpus.parquet")
+    return f"--input {folder}/corpus.parquet --text_columns text --label_column label".split()
+
+
+def read_ids(output):
+    """The token ids in the corpus' order."""
+    tables = [pq.read_table(file) for file in sorted(output.glob("examples-*.parquet"))]
+    return pa.concat_tables(tables)["token_ids"].to_pylist()
+
+
+def test_prepare_with_the_vocabulary_of_a_backbone(toy_bert, tmp_path, capsys):
+    corpus = write_corpus(tmp_path)
+    output = tmp_path / "prepared"
+    flags = f"--tokenizer wordpiece --backbone {toy_bert} --max_tokens 5 --output {output}".split()
+    assert run_command(prepare.prepare, [*corpus, *flags]) == 0, capsys.readouterr().err
+    description = json.loads((output / "prepared.json").read_text())
+    tokenizer = description["tokenizer"]
+    assert (tokenizer["kind"], tokenizer["vocab_size"]) == ("wordpiece", 15)
+    assert (tokenizer["lowercase"], tokenizer["strip_accents"]) == (True, True)
+    assert (tokenizer["pad_id"], tokenizer["unknown_id"]) == (0, 1)
+    rows = read_ids(output)
+    assert rows[:2] == [[2, 5, 6, 13, 3], [2, 12, 6, 13, 3]]
+
+
+def test_prepare_learns_a_vocabulary(tmp_path, capsys):
+    corpus = write_corpus(tmp_path)
+    output = tmp_path / "prepared"
+    flags = f"--tokenizer wordpiece --vocab_size 60 --output {output}".split()
+    assert run_command(prepare.prepare, [*corpus, *flags]) == 0, capsys.readouterr().err
+    description = json.loads((output / "prepared.json").read_text())
+    pieces = (output / "transform" / "transform_fn" / "assets" / "vocab.txt").read_text().split()
+    assert pieces[:5] == list(wordpiece.SPECIAL) and "team" in pieces
+    assert description["tokenizer"]["vocab_size"] == len(pieces) <= 60
+    rows = read_ids(output)
+    spelled = [" ".join(pieces[i] for i in row).replace(" ##", "") for row in rows[:4]]
+    assert spelled == [
+        "[CLS] the teams won [SEP]",
+        "[CLS] new teams fell [SEP]",
+        "[CLS] the chips , the team [SEP]",
+        "[CLS] war : news of war [SEP]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--tokenizer wordpiece --backbone {tmp}/nothing", "no nothing there"),
+        ("--tokenizer wordpiece --backbone {tmp}", "no vocab.txt there"),
+        ("--tokenizer wordpiece --vocab_file a --backbone b", "give one of them"),
+        ("--tokenizer words --backbone {tmp}", "are for --tokenizer wordpiece"),
+        ("--tokenizer wordpiece --vocab_file a --cased", "its own settings"),
+    ],
+)
+def test_prepare_without_a_usable_vocabulary_gives_one_line(tmp_path, capsys, flags, message):
+    corpus = write_corpus(tmp_path)
+    flags = flags.format(tmp=tmp_path).split()
+    code = run_command(prepare.prepare, [*corpus, *flags, "--output", str(tmp_path / "prepared")])
+    error = capsys.readouterr().err
+    assert code == 2 and message in error and error.strip().count("\n") == 0
+    assert not (tmp_path / "prepared").exists()

@@ -1,0 +1,1 @@
+"""Comparisons with other tools. Not installed with the package; needs the extra `peers`."""
