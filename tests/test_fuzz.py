@@ -18,8 +18,8 @@ from pipeline.read import read_item
 from pipeline.scoring import score_table
 from pipeline.tokens import tokenize_table
 
-LINES = 10_000
-FILES = 240
+LINES = 20_000
+FILES = 500
 TITLES = ["The team won", 'a "quoted", word', "Ünïcödé ☃ 新聞", "", "tab\tand \\ slash", "x" * 300]
 
 
@@ -109,7 +109,7 @@ def test_damaged_json_lines(tmp_path):
     tables, reasons = label_file(tmp_path / "news.jsonl", "jsonl")
     assert reasons == []
     expected = [line for line in content.split(b"\n") if line.strip()]
-    assert len(expected) > LINES
+    assert len(expected) > 0.9 * LINES
     assert check_rows(tables) == len(expected) + 1
 
 
