@@ -165,14 +165,18 @@ def test_a_pipe_gets_a_line_every_thirty_seconds(monkeypatch):
 
 def test_progress_runs_beside_the_work_and_fails_without_a_word(tmp_path, monkeypatch):
     monkeypatch.setattr(display, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(display, "REST", 0)
     plan = parquet_plan()
     terminal = Terminal()
     with showing_progress(plan, str(tmp_path), terminal):
-        finish(plan, tmp_path, 0, 0, 100)
         (tmp_path / "000001-000000.parquet").write_bytes(b"no Parquet")
-        time.sleep(0.3)
+        time.sleep(0.2)
+        assert "of 300 rows" not in terminal.getvalue()
         (tmp_path / "000001-000000.parquet").unlink()
-        time.sleep(0.3)
+        finish(plan, tmp_path, 0, 0, 100)
+        deadline = time.monotonic() + 30
+        while "100 of 300 rows" not in terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.05)
     assert "100 of 300 rows" in terminal.getvalue()
 
 

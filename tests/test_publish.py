@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from paper import PaperEngine, paper_tokenizer, write_jsonl
-from pipeline import folder, parts, publish
+from pipeline import folder, parts, publish, storage
 from pipeline.batches import Scorer
 from pipeline.corpus import ReadSettings, with_piece
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
@@ -17,6 +17,7 @@ from pipeline.scoring import score_table
 from pipeline.storage import FileInfo
 from pipeline.tokens import tokenize_table
 from pipeline.write import read_stats, write_table
+from scored import bundle_card
 
 
 @pytest.fixture
@@ -29,6 +30,9 @@ def run(tmp_path, monkeypatch):
     output = str(tmp_path / "labels")
     folder.enter(output, plan, "model", False)
     work = folder.work_folder(output, plan)
+    storage.write_json(
+        f"{work}/notes.json", {"bundle": bundle_card(list("abcd")), "previous": None}
+    )
     for item in plan.items:
         for table, piece in read_item(plan, item):
             tokens = tokenize_table(with_piece(table, piece), paper_tokenizer)
@@ -66,7 +70,7 @@ def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
     path = publish._commit(packed, *where, output)
     assert publish._commit(packed, *where, output) == path  # the runner's retry of what was done
     names = sorted(file.name for file in (tmp_path / "labels").iterdir())
-    assert names == ["_SUCCESS", "_manifest.json", *[part.name for part in planned]]
+    assert names == ["_SUCCESS", "_manifest.json", "_report.html", *[part.name for part in planned]]
     manifest = json.loads((tmp_path / "labels" / "_manifest.json").read_text())
     assert manifest["rows"] == 60
     assert manifest["plan"]["digest"] == plan.digest

@@ -113,6 +113,7 @@ def test_rows_equal_a_plain_loop(name, shard_rows, engine, tmp_path, toy_bundle,
     assert sorted(path.name for path in output.iterdir()) == [
         "_SUCCESS",
         "_manifest.json",
+        "_report.html",
         "part-00000-of-00001.parquet",
     ]
 
