@@ -9,6 +9,11 @@ import threading
 from collections.abc import Callable, Iterable
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 
 from pipeline.errors import NewsbeamError
 from pipeline.failure import told_failure
@@ -47,6 +52,32 @@ def run_to_end(pipeline: beam.Pipeline, work: str, checks: Iterable[Callable[[],
                 check()
     if raised:
         raise _failure(work, raised[0]) from raised[0]
+
+
+def detaches(options: PipelineOptions) -> bool:
+    """Whether the job is only handed over, and goes on without us.
+
+    So it is for a template's launcher, which Dataflow starts with `--template_location` and whose
+    job begins when it has ended, and for whoever says `--no_wait_until_finish`.
+    """
+    return bool(
+        options.view_as(GoogleCloudOptions).template_location
+        or options.view_as(StandardOptions).no_wait_until_finish
+    )
+
+
+def hand_over(pipeline: beam.Pipeline) -> None:
+    """Submits a pipeline and doesn't wait for it.
+
+    Raises:
+        NewsbeamError: if it is not accepted.
+    """
+    try:
+        pipeline.run()
+    except Exception as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        first = lines[0] if lines else type(error).__name__
+        raise NewsbeamError(f"the job was not accepted: {first} (--verbose shows more)") from error
 
 
 def is_stuck() -> bool:

@@ -8,6 +8,7 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from pipeline.errors import UsageError
+from pipeline.presets import add_preset_argument, apply_preset
 
 FORMATS = ("parquet", "csv", "jsonl", "tfds")
 SHARD_ROWS = 16_384
@@ -158,6 +159,7 @@ class ScoreOptions(NewsbeamOptions):
             help="publish, but end with exit code 1, if the corpus looks much unlike the training "
             "corpus or the run before",
         )
+        add_preset_argument(parser)
 
 
 class PrepareOptions(NewsbeamOptions):
@@ -243,7 +245,7 @@ def parse(
         "and so on; see the Beam documentation of the runner.",
     )
     own._add_argparse_args(parser)  # type: ignore[arg-type]
-    options, rest = parser.parse_known_args(argv)
+    options, rest = parser.parse_known_args(_switches(argv, parser))
     beams = _flags_of(PipelineOptions.__subclasses__())
     for flag in [text.split("=", 1)[0] for text in rest if text.startswith("-")]:
         if flag not in beams:
@@ -258,7 +260,25 @@ def parse(
         raise UsageError(f"'{stray}' belongs to no option; did you mean --input {stray}?")
     if "runner" not in known:
         beam_options.view_as(StandardOptions).runner = "FnApiRunner"
+    if getattr(options, "dataflow_preset", None):
+        apply_preset(options.dataflow_preset, beam_options)
     return options, beam_options
+
+
+def _switches(argv: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Turns `--overwrite=true` into `--overwrite`, and `--overwrite=false` into nothing.
+
+    A Flex Template's launcher gives every option a value, also those that take none.
+    """
+    switches = {flag for a in parser._actions if a.nargs == 0 for flag in a.option_strings}
+    result = []
+    for text in argv:
+        flag, _, value = text.partition("=")
+        if flag not in switches or value.lower() not in ("true", "false"):
+            result.append(text)
+        elif value.lower() == "true":
+            result.append(flag)
+    return result
 
 
 def _stray_words(rest: list[str], beams: list[str]) -> str | None:
