@@ -67,7 +67,7 @@ def test_no_rows_and_no_texts():
         scored, counts = score_table(table, Scorer(Engine(), 100), LABELS)
         assert scored["label"].to_pylist() == [None] * len(texts)
         assert scored["probabilities"].to_pylist() == [None] * len(texts)
-        assert counts == {"scored_rows": 0, "batches": 0, "padded_tokens": 0}
+        assert counts == {"scored_rows": 0, "scored_tokens": 0, "batches": 0, "padded_tokens": 0}
 
 
 def test_the_batch_does_not_matter(toy_bundle):
