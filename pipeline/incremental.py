@@ -9,105 +9,22 @@ says in its manifest which run's rows it replaces.
 """
 
 import dataclasses
-import datetime
-import hashlib
-import json
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline import folder, storage
 from pipeline.corpus import ReadSettings
+from pipeline.earlier_runs import Series, place
 from pipeline.errors import BadFileError, UsageError
 from pipeline.fingerprint import Fingerprints
 from pipeline.folder import SERIES
 from pipeline.manifest import SUCCESS
 from pipeline.plan import Plan, fingerprint_input, load_plan
 
-RUN = "run="
 FINGERPRINTS = "_fingerprints.json"
-TIME = "%Y%m%dT%H%M%SZ"
-DIGEST_CHARACTERS = 12
 
 Inputs = list[tuple[str, str]]
-
-
-class Done(NamedTuple):
-    """How an input was scored last.
-
-    Attributes:
-        run: the name of the run's folder, without `run=`.
-        source: the input's path as that run wrote it.
-        fingerprint: of its content.
-        options: digest of the options that it was scored with.
-    """
-
-    run: str
-    source: str
-    fingerprint: str
-    options: str
-
-
-class Series:
-    """The runs of one bundle below an output folder.
-
-    Args:
-        root: the output folder, held by us.
-        bundle: the bundle's digest.
-        options: all that a person chose and that changes results, as JSON values. Not in it: what
-            follows from the machine (precision, token budget) and our own version, or a new
-            processor would score the whole archive anew.
-    """
-
-    def __init__(self, root: str, bundle: str, options: dict[str, Any]):
-        self.path = storage.join(root, SERIES + bundle[:DIGEST_CHARACTERS])
-        text = json.dumps(options, sort_keys=True)
-        self.options = hashlib.sha256(text.encode()).hexdigest()
-
-    def run_folder(self, run: str) -> str:
-        """The folder of a run."""
-        return storage.join(self.path, RUN + run)
-
-    def runs(self) -> list[str]:
-        """Names of all runs, published or not, from the oldest to the latest."""
-        return sorted(n[len(RUN) :] for n in storage.folders_in(self.path) if n.startswith(RUN))
-
-    def next_run(self) -> str:
-        """The name of a new run: the time, but later than all that are there."""
-        now = datetime.datetime.now(datetime.UTC)
-        taken = self.runs()
-        if taken and now.strftime(TIME) <= taken[-1]:
-            latest = datetime.datetime.strptime(taken[-1], TIME)
-            now = latest + datetime.timedelta(seconds=1)
-        return now.strftime(TIME)
-
-    def done(self) -> dict[str, Done]:
-        """The inputs that published runs have scored, by `place`; of each the latest time."""
-        found: dict[str, Done] = {}
-        for run in self.runs():
-            manifest = folder.published_manifest(self.run_folder(run))
-            if manifest is None:
-                continue
-            series = manifest["series"]
-            for path, fingerprint in manifest["plan"]["sources"]:
-                done = Done(run, path, fingerprint, series["options"])
-                if not _gave_nothing(path, manifest):
-                    found[place(path, series["working_folder"])] = done
-        return found
-
-
-def _gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
-    """Whether an input could not be read at all; it is tried again until it can."""
-    bad = {one["path"] for one in manifest["bad_files"]}
-    return path in bad and not manifest["stats"]["sources"].get(path, {}).get("rows")
-
-
-def place(path: str, working_folder: str | None = None) -> str:
-    """One name for an input, from whichever folder and however it was named."""
-    if not storage.is_local(path) or path.startswith("tfds:"):
-        return path
-    path = storage.local_path(path)
-    return os.path.normpath(os.path.join(working_folder or os.getcwd(), path))
 
 
 def check_root(root: str) -> None:

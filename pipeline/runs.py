@@ -7,9 +7,9 @@ from typing import Any
 
 from pipeline import folder, storage
 from pipeline.command import run_command
+from pipeline.earlier_runs import DIGEST_CHARACTERS, RUN
 from pipeline.errors import UsageError
 from pipeline.finished import finished_files
-from pipeline.incremental import DIGEST_CHARACTERS, RUN
 from pipeline.plan import load_plan
 from pipeline.series import write_series
 
