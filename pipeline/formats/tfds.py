@@ -25,7 +25,8 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
     """
     builder, split = _open(path, settings)
     info = builder.info.splits[split]
-    fields = [(name, _arrow_type(feature)) for name, feature in builder.info.features.items()]
+    features = sorted(builder.info.features.items())  # TFDS keeps no order
+    fields = [(name, _arrow_type(feature)) for name, feature in features]
     schema = pa.schema([(name, kind) for name, kind in fields if kind is not None])
     return Facts(schema, info.num_examples, list(info.shard_lengths))
 
