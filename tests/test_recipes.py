@@ -52,9 +52,8 @@ def test_finetune_trains_everything_it_uses(toy_bert, toy_bert_prepared):
         network = toy_classifier(toy_bert, pooling=pooling)
         before = weights_by_path(network)
         batches = LengthGroupedBatches(examples, 4, seed=0)
-        recipes.finetune(network, 3, 1e-3).fit(
-            batches.for_keras(), epochs=1, verbose=0, shuffle=False
-        )
+        recipes.finetune(network, 3, 1e-3).run_eagerly = True  # tracing takes longer than the toy
+        network.fit(batches.for_keras(), epochs=1, verbose=0, shuffle=False)
         same = {path for path, old in before.items() if np.array_equal(old, _now(network, path))}
         unused = {path for path in before if "pooled_dense" in path}
         # A key's bias shifts all scores of a query alike: its gradient is 0 but for rounding.
@@ -87,7 +86,7 @@ def test_features_computed_once_train_the_same_head(toy_bert, toy_bert_prepared,
             batches = FeatureBatches(network, examples, 4, seed=7)
         else:
             fitted, batches = network, LengthGroupedBatches(examples, 4, seed=7)
-        recipes.frozen(fitted, 3 * len(batches), 1e-2)
+        recipes.frozen(fitted, 3 * len(batches), 1e-2).run_eagerly = True
         for epoch in range(3):
             batches.start_at(epoch)
             for index in range(len(batches)):
