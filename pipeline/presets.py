@@ -89,7 +89,7 @@ def apply_preset(name: str, beam_options: PipelineOptions) -> None:
     has_accelerator = any(ACCELERATOR in option for option in (*services, *experiments))
     if preset.accelerator is not None and not has_accelerator:
         cloud.dataflow_service_options = [*services, f"{ACCELERATOR}={preset.accelerator}"]
-    if setup.sdk_container_image and setup.sdk_location == "default":
+    if worker.sdk_container_image and setup.sdk_location == "default":
         setup.sdk_location = "container"  # the image has Beam: nothing to download and stage
     if setup.save_main_session is None:
         setup.save_main_session = False  # entry points hold no DoFns

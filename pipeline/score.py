@@ -31,10 +31,11 @@ from pipeline.incremental import (
     select,
 )
 from pipeline.inputs import find_inputs
-from pipeline.launch import run_to_end
+from pipeline.launch import detaches, hand_over, run_to_end
 from pipeline.notes import leave_notes, run_before
 from pipeline.options import ScoreOptions, parse
 from pipeline.plan import Plan, make_plan
+from pipeline.presets import preset_engine
 from pipeline.publish import PublishRun
 from pipeline.read import PlanItems, ReadDocuments
 from pipeline.scoring import ScoreDocuments
@@ -73,7 +74,8 @@ def plan_run(options: argparse.Namespace, bundle: Bundle, inputs: list[tuple[str
         UsageError: for whatever does not fit.
     """
     try:
-        choice = choose_engine(options.engine, options.batch_tokens)
+        engine = preset_engine(options.dataflow_preset, options.engine)
+        choice = choose_engine(engine, options.batch_tokens)
     except ValueError as error:
         raise UsageError(str(error)) from error
     incremental = options.incremental
@@ -125,10 +127,13 @@ class Runs:
     ):
         self._options, self._bundle, self._beam_options = options, bundle, beam_options
         self._check_claim = check_claim
+        self.detach = detaches(beam_options)
         self.drift: list[dict[str, Any] | None] = []
 
     def run(self, output: str, plan: Plan, notes: dict[str, Any] | None = None) -> None:
-        """Runs a plan to its end, unless it is published already, and says what came out.
+        """Runs a plan, unless it is published already, and says what came out.
+
+        To its end, or with `--no_wait_until_finish` and as a template until it is submitted.
 
         Raises:
             NewsbeamError: if it fails.
@@ -144,6 +149,10 @@ class Runs:
             if needs_watching(self._beam_options):
                 checks.append(Watchdog(work).check)
             leave_notes(work, self._bundle, run_before(output))
+            if self.detach:
+                hand_over(pipeline)
+                print(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
+                return
             with showing_progress(plan, work):
                 run_to_end(pipeline, work, checks)
         manifest = folder.published_manifest(output)
@@ -190,7 +199,9 @@ def score_new(
         **{name: getattr(options, name) for name in CHOSEN},
     }
     series = Series(root, bundle.digest, chosen)
-    continue_dead(series, lambda dead: plan_run(options, bundle, dead), runs.run)
+    continued = continue_dead(series, lambda dead: plan_run(options, bundle, dead), runs.run)
+    if continued and runs.detach:
+        return  # what is new shows when these are published: the next run scores it
     new, replaces = select(inputs, series, read_settings(options), known_fingerprints(root))
     plan = plan_run(options, bundle, new) if new else None
     if plan is None or not plan.sources:
