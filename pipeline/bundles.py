@@ -1,7 +1,9 @@
 """Bundles that a worker loads once: from its disk, or fetched from an object store first."""
 
+import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from functools import lru_cache
 
@@ -46,24 +48,33 @@ def fetch(path: str) -> str:
     try:
         with storage.open_input(storage.join(path, "bundle.json")) as stream:
             content = stream.read()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UsageError(f"no bundle at {path}: it has no bundle.json") from error
+    except OSError as error:
+        raise UsageError(f"cannot read the bundle {path}: {error.strerror or error}") from error
     name = "newsbeam-bundle-" + hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]
     target = os.path.join(tempfile.gettempdir(), name)
-    if os.path.isdir(target):
-        return target
-    beside = tempfile.mkdtemp(prefix=f"{name}-")
-    prefix = path.rstrip("/") + "/"
-    for file in storage.match(prefix + "**"):
-        relative = file.path.removeprefix(prefix)
-        if ".." in relative.split("/") or relative.startswith("/"):
-            raise UsageError(f"the bundle {path} holds a file outside itself: {relative}")
-        local = os.path.join(beside, relative)
-        os.makedirs(os.path.dirname(local), exist_ok=True)
-        with storage.open_input(file.path) as stream, open(local, "wb") as copy:
-            copy.write(stream.read())
-    try:
-        os.rename(beside, target)
-    except OSError:  # another worker was faster
-        storage.delete_folder(beside)
+    with open(f"{target}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the machine's other workers wait, and find it there
+        if not os.path.isdir(target):
+            _copy(path, target)
     return target
+
+
+def _copy(path: str, target: str) -> None:
+    """Copies a folder of a store; it is there whole or not at all."""
+    beside = tempfile.mkdtemp(prefix=f"{os.path.basename(target)}-")
+    prefix = path.rstrip("/") + "/"
+    try:
+        for file in storage.match(prefix + "**"):
+            relative = file.path.removeprefix(prefix)
+            if ".." in relative.split("/") or relative.startswith("/"):
+                raise UsageError(f"the bundle {path} holds a file outside itself: {relative}")
+            local = os.path.join(beside, relative)
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            with storage.open_input(file.path) as stream, open(local, "wb") as copy:
+                shutil.copyfileobj(stream, copy, storage.COPY_BYTES)
+        os.rename(beside, target)
+    except BaseException:
+        storage.delete_folder(beside)
+        raise

@@ -5,6 +5,7 @@ at all. An object store shows an object only when it is complete, and a rename t
 there a file is written once, under its final name.
 """
 
+import errno
 import glob
 import json
 import os
@@ -49,11 +50,32 @@ def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
+@contextmanager
+def _store_errors(path: str) -> Iterator[None]:
+    """Turns what a store's client raises into the OSError that a disk would raise."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        code = getattr(error, "code", None)  # an HTTP status, of Google's client
+        if code == 404:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+        if code in (401, 403):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from error
+        raise
+
+
 def open_input(path: str) -> IO[bytes]:
-    """Opens a file for reading, without decompressing it."""
+    """Opens a file for reading, without decompressing it.
+
+    Raises:
+        OSError: if it is not there, or not ours to read.
+    """
     if is_local(path):
         return open(local_path(path), "rb")
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    with _store_errors(path):
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 @contextmanager
@@ -143,10 +165,15 @@ def files_in(folder: str) -> list[FileInfo]:
 
 
 def size(path: str) -> int:
-    """The size of a file in bytes."""
+    """The size of a file in bytes.
+
+    Raises:
+        OSError: if it is not there, or not ours to read.
+    """
     if is_local(path):
         return os.path.getsize(local_path(path))
-    return FileSystems.get_filesystem(path).size(path)
+    with _store_errors(path):
+        return FileSystems.get_filesystem(path).size(path)
 
 
 def match_below(folder: str, pattern: str) -> list[str]:
