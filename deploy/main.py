@@ -1,0 +1,13 @@
+"""What a Flex Template's launcher starts: `python main.py --input=... --model=... --output=...`.
+
+A file outside the package, since Python puts the folder of the file it starts first in its path,
+where `pipeline/schema.py` would be found as `schema`.
+"""
+
+import sys
+
+from pipeline.command import run_command
+from pipeline.score import score
+
+if __name__ == "__main__":
+    sys.exit(run_command(score))
