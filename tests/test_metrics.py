@@ -9,7 +9,8 @@ from apache_beam.metrics.metric import MetricsFilter
 from pipeline import folder
 from pipeline.notes import leave_notes
 from pipeline.options import ScoreOptions, parse
-from pipeline.score import build, plan_run
+from pipeline.request import plan_run
+from pipeline.score import build
 
 
 def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path):

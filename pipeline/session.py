@@ -1,0 +1,130 @@
+"""A session: the runs of one command line, from the claim on the folder to the summary.
+
+One run, or with `--incremental` perhaps one that died, and one for what is new or changed.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline import folder
+from pipeline.bundles import open_bundle
+from pipeline.claim import Check, claimed
+from pipeline.display import showing_progress
+from pipeline.errors import NewsbeamError
+from pipeline.incremental import (
+    Series,
+    check_root,
+    continue_dead,
+    known_fingerprints,
+    notes_of,
+    select,
+)
+from pipeline.inputs import find_inputs
+from pipeline.launch import detaches, hand_over, run_to_end
+from pipeline.notes import leave_notes, run_before
+from pipeline.plan import Plan
+from pipeline.request import chosen_options, plan_run, read_settings
+from pipeline.summary import print_summary
+from pipeline.watchdog import Watchdog, needs_watching
+
+# pipeline, plan, bundle's path, output folder, highest share of errors -> the chain
+Build = Callable[[beam.Pipeline, Plan, str, str, float | None], Any]
+
+
+class Session:
+    """Runs what a command line asks for.
+
+    Args:
+        options: our own options.
+        beam_options: the runner's.
+        build: puts the chain together.
+
+    Attributes:
+        drift: of each run, what its manifest says of drift.
+
+    Raises:
+        UsageError: if there is no such bundle or input.
+    """
+
+    def __init__(self, options: argparse.Namespace, beam_options: PipelineOptions, build: Build):
+        self._options, self._beam_options, self._build = options, beam_options, build
+        self._bundle = open_bundle(options.model)
+        self._inputs = find_inputs(options.input, options.input_format)
+        self._detach = detaches(beam_options)
+        self.drift: list[dict[str, Any] | None] = []
+
+    def score_all(self) -> None:
+        """Scores all inputs in one run."""
+        plan = plan_run(self._options, self._bundle, self._inputs)
+        with claimed(self._options.output) as check_claim:
+            self._run(self._options.output, plan, check_claim)
+
+    def score_new(self) -> None:
+        """Finishes what died, then scores what is new or changed since."""
+        with claimed(self._options.output) as check_claim:
+            self._score_new(check_claim)
+
+    def _score_new(self, check_claim: Check) -> None:
+        options, bundle, root = self._options, self._bundle, self._options.output
+        check_root(root)
+        series = Series(root, bundle.digest, chosen_options(options, bundle))
+
+        def plan_inputs(inputs: list[tuple[str, str]]) -> Plan:
+            return plan_run(options, bundle, inputs)
+
+        def run(output: str, plan: Plan, notes: dict[str, Any]) -> None:
+            self._run(output, plan, check_claim, notes)
+
+        if continue_dead(series, plan_inputs, run) and self._detach:
+            return  # what is new shows when these are published: the next run scores it
+        known = known_fingerprints(root)
+        new, replaces = select(self._inputs, series, read_settings(options), known)
+        plan = plan_inputs(new) if new else None
+        if plan is None or not plan.sources:
+            for path, reason in plan.skipped if plan else []:
+                print(f"skipped: {path}: {reason}")
+            count = len(self._inputs)
+            print(f"nothing new: all {count:,} inputs that can be read are scored in {root}")
+            return
+        name = series.next_run()
+        run(series.run_folder(name), plan, notes_of(series, name, plan, replaces))
+
+    def _run(
+        self, output: str, plan: Plan, check_claim: Check, notes: dict[str, Any] | None = None
+    ) -> None:
+        """Runs a plan, unless it is published already, and says what came out.
+
+        To its end, or with `--no_wait_until_finish` and as a template until it is submitted.
+
+        Raises:
+            NewsbeamError: if it fails.
+        """
+        options = self._options
+        started = time.monotonic()
+        is_new = folder.enter(output, plan, options.model, options.overwrite, notes)
+        if is_new:
+            work = folder.work_folder(output, plan)
+            pipeline = beam.Pipeline(options=self._beam_options)
+            self._build(pipeline, plan, options.model, output, options.max_error_rate)
+            checks = [check_claim]
+            if needs_watching(self._beam_options):
+                checks.append(Watchdog(work).check)
+            leave_notes(work, self._bundle, run_before(output))
+            if self._detach:
+                hand_over(pipeline)
+                print(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
+                return
+            with showing_progress(plan, work):
+                run_to_end(pipeline, work, checks)
+        manifest = folder.published_manifest(output)
+        if manifest is None:
+            raise NewsbeamError(f"{output} was not published")
+        if not is_new:
+            print(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
+        print_summary(output, manifest, time.monotonic() - started if is_new else None)
+        self.drift.append(manifest["drift"])
