@@ -14,6 +14,7 @@ from model.wordpiece import parse_vocabulary
 from pipeline import storage
 from pipeline.claim import NAME as CLAIM
 from pipeline.errors import UsageError
+from pipeline.failure import failures_told
 from pipeline.plan import Plan, load_plan, save_plan
 
 FORMAT = 1
@@ -99,6 +100,13 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
     Raises:
         UsageError: If there is nothing to learn from.
     """
+    with failures_told(work_folder(output)):
+        description = _described(counts, output)
+        storage.write_json(storage.join(output, PREPARED), description)
+        return description
+
+
+def _described(counts: dict[str, Any], output: str) -> dict[str, Any]:
     plan = load_plan(plan_file(output))
     labels = sorted(counts["rows_by_label"])
     if len(labels) < 2:
@@ -106,7 +114,7 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
             f"the corpus has {counts['rows']} rows with text and label, and {len(labels)} "
             f"different labels in column {plan.columns.gold}: there is nothing to learn"
         )
-    description = {
+    return {
         "format": FORMAT,
         "labels": labels,
         "text_columns": list(plan.columns.text),
@@ -123,8 +131,6 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
         "plan": plan.digest,
         "versions": installed_versions(VERSIONS),
     }
-    storage.write_json(storage.join(output, PREPARED), description)
-    return description
 
 
 def _with_size(tokenizer: dict[str, Any], output: str) -> dict[str, Any]:
