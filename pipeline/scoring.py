@@ -16,6 +16,7 @@ from pipeline.batches import Scorer
 from pipeline.bundles import open_bundle
 from pipeline.corpus import DICTIONARY, MODEL, with_counts
 from pipeline.failure import failures_told
+from pipeline.quiet import import_tensorflow
 
 
 class ScoreDocuments(beam.PTransform):
@@ -67,6 +68,8 @@ class _ScoreDocuments(beam.DoFn):
 
 def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     """Loads a bundle's network with its engine and token budget."""
+    if choice.name == "tensorflow":
+        import_tensorflow()
     return Scorer(load_engine(bundle, choice), choice.batch_tokens)
 
 

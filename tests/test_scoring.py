@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 from pytest import approx
 
+from model.engines.choose import EngineChoice
 from pipeline.batches import Scorer
 from pipeline.corpus import DICTIONARY
-from pipeline.scoring import score_table
+from pipeline.scoring import load_scorer, score_table
 
 LABELS = ("no", "yes")
 PROBABILITIES = {7: [0.25, 0.75], 8: [0.875, 0.125], 9: [0.5, 0.5]}
@@ -84,3 +85,12 @@ def test_the_batch_does_not_matter(toy_bundle):
             scored, _ = score_table(table, Scorer(engine, budget), toy_bundle.labels)
             together = np.array(scored["probabilities"].to_pylist())
             assert together == approx(alone, abs=1e-5)
+
+
+def test_tensorflow_is_imported_quietly_before_its_engine(monkeypatch):
+    calls = []
+    monkeypatch.setattr("pipeline.scoring.import_tensorflow", lambda: calls.append("import"))
+    monkeypatch.setattr("pipeline.scoring.load_engine", lambda *_: calls.append("engine"))
+    for name in ("tensorflow", "openvino"):
+        assert load_scorer(None, EngineChoice(name, "float32", 512)).batch_tokens == 512
+    assert calls == ["import", "engine", "engine"]
