@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -251,7 +252,10 @@ def test_another_run_is_refused_and_overwritten(tmp_path, toy_bundle, capsys):
     assert pq.read_table(tmp_path / "out").num_rows == 3
 
 
-def test_agnews_in_three_formats(agnews, tmp_path, toy_bundle):
+def test_agnews_in_three_formats_by_the_shipped_bundle(agnews, tmp_path):
+    from model.bundle import load_bundle
+
+    shipped = load_bundle(Path(__file__).parent.parent / "bundles" / "agnews-transformer")
     table = pq.read_table(agnews / "test.parquet")
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(r) + "\n" for r in table.to_pylist()))
     shutil.copy(agnews / "test.csv", tmp_path / "a.csv")
@@ -259,7 +263,12 @@ def test_agnews_in_three_formats(agnews, tmp_path, toy_bundle):
     labels = []
     for name in ("a.jsonl", "a.csv", "a.parquet"):
         columns = ["--csv_columns", "class,title,description"] if name == "a.csv" else []
-        assert run(toy_bundle, tmp_path, *columns, "--overwrite", name=name) == 0
+        assert run(shipped, tmp_path, *columns, "--overwrite", name=name) == 0
         labels.append(pq.read_table(tmp_path / "out")["label"].to_pylist())
-    assert len(labels[0]) == 3800
     assert labels[0] == labels[1] == labels[2]
+    right = [
+        label == gold for label, gold in zip(labels[0], table["label"].to_pylist(), strict=True)
+    ]
+    assert len(right) == 3800
+    assert sum(right) / 3800 >= 0.900
+    assert sum(right) / 3800 == approx(shipped.metrics["test"]["accuracy"], abs=0.001)
