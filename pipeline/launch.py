@@ -6,6 +6,7 @@ wait for ever.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import apache_beam as beam
@@ -22,7 +23,12 @@ THREAD = "newsbeam-pipeline"
 LOOK_SECONDS = 1.0
 
 
-def run_to_end(pipeline: beam.Pipeline, work: str, checks: Iterable[Callable[[], None]]) -> None:
+def run_to_end(
+    pipeline: beam.Pipeline,
+    work: str,
+    checks: Iterable[Callable[[], None]],
+    explain_seconds: float = 0.0,
+) -> None:
     """Runs a pipeline.
 
     Args:
@@ -30,6 +36,7 @@ def run_to_end(pipeline: beam.Pipeline, work: str, checks: Iterable[Callable[[],
         work: the folder in which workers leave their failures.
         checks: are called every second; what they raise ends the run. The pipeline's thread then
             still hangs, so the process must end (`run_command` sees to that).
+        explain_seconds: how long the checks may take to say why a pipeline failed.
 
     Raises:
         NewsbeamError: if it fails; the message is the worker's own line, if it could leave one.
@@ -51,6 +58,7 @@ def run_to_end(pipeline: beam.Pipeline, work: str, checks: Iterable[Callable[[],
             for check in checks:
                 check()
     if raised:
+        _explain(work, checks, explain_seconds)
         raise _failure(work, raised[0]) from raised[0]
 
 
@@ -78,6 +86,19 @@ def hand_over(pipeline: beam.Pipeline) -> None:
         lines = [line for line in str(error).splitlines() if line.strip()]
         first = lines[0] if lines else type(error).__name__
         raise NewsbeamError(f"the job was not accepted: {first} (--verbose shows more)") from error
+
+
+def _explain(work: str, checks: list[Callable[[], None]], seconds: float) -> None:
+    """Gives the checks time to say why a pipeline failed of which no worker told anything.
+
+    A worker that is killed may take Beam's channels with it, so that Beam fails, saying nothing
+    but that, before the watchdog is sure that it is gone.
+    """
+    end = time.monotonic() + seconds
+    while told_failure(work) is None and time.monotonic() < end:
+        for check in checks:
+            check()
+        time.sleep(LOOK_SECONDS)
 
 
 def is_stuck() -> bool:

@@ -30,7 +30,7 @@ from pipeline.notes import leave_notes, run_before
 from pipeline.plan import Plan
 from pipeline.request import chosen_options, plan_run, read_settings
 from pipeline.summary import print_summary
-from pipeline.watchdog import Watchdog, needs_watching
+from pipeline.watchdog import EXPLAIN_SECONDS, Watchdog, needs_watching
 
 # pipeline, plan, bundle's path, output folder, highest share of errors -> the chain
 Build = Callable[[beam.Pipeline, Plan, str, str, float | None], Any]
@@ -112,7 +112,8 @@ class Session:
             pipeline = beam.Pipeline(options=self._beam_options)
             self._build(pipeline, plan, options.model, output, options.max_error_rate)
             checks = [check_claim]
-            if needs_watching(self._beam_options):
+            is_watched = needs_watching(self._beam_options)
+            if is_watched:
                 checks.append(Watchdog(work).check)
             leave_notes(work, self._bundle, run_before(output))
             if self._detach:
@@ -120,7 +121,7 @@ class Session:
                 print(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
                 return
             with showing_progress(plan, work):
-                run_to_end(pipeline, work, checks)
+                run_to_end(pipeline, work, checks, EXPLAIN_SECONDS if is_watched else 0.0)
         manifest = folder.published_manifest(output)
         if manifest is None:
             raise NewsbeamError(f"{output} was not published")

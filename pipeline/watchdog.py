@@ -18,6 +18,7 @@ from pipeline.errors import NewsbeamError
 
 PREFIX = "worker-"
 LOOK_SECONDS = 2.0
+EXPLAIN_SECONDS = 16.0  # to be sure that a worker is dead, if Beam fails before we are
 GRACE_SECONDS = 10.0  # a runner that is done stops its workers, and takes a moment to say so
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "SwitchingDirectRunner", "PrismRunner")
 LOCAL_ENDPOINTS = ("", "embed", "localhost", "127.0.0.1", "[::1]")
