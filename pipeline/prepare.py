@@ -14,7 +14,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline import storage
 from pipeline.claim import claimed
 from pipeline.command import run_command
-from pipeline.corpus import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.examples import WriteExamples
 from pipeline.inputs import find_inputs
@@ -32,6 +31,7 @@ from pipeline.prepared import (
     write_vocabulary,
 )
 from pipeline.read import PlanItems, ReadDocuments
+from pipeline.request import read_settings
 from pipeline.vocabulary import choose_tokenizer, count_words, learn
 
 MOST_TOKENS = 4096
@@ -95,11 +95,7 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
             "on_bad_file": options.on_bad_file,
         },
         gold_column=options.label_column,
-        reading=ReadSettings(
-            options.shard_rows,
-            tuple(options.csv_columns) if options.csv_columns else None,
-            options.tfds_data_dir,
-        ),
+        reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
     )

@@ -84,7 +84,7 @@ def test_no_rows_are_one_empty_table(tmp_path):
 
 def test_large_rows_end_a_table_early(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.read.TABLE_BYTES", 2000)
-    monkeypatch.setattr("pipeline.formats.jsonl.TABLE_BYTES", 500)
+    monkeypatch.setattr("pipeline.formats.lines.TABLE_BYTES", 500)
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"t": "x" * 900}) + "\n" + (json.dumps({"t": "y" * 990}) + "\n") * 4)
     plan = make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(1000))

@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from pipeline.corpus import ENCODING, FIELDS, QUOTE, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError, UsageError
-from pipeline.formats.jsonl import as_rows
-from pipeline.formats.lines import TABLE_BYTES, bad_bytes, read_lines
+from pipeline.formats.lines import Row, bad_bytes, gather_rows, read_lines
 
 QUOTE_BYTES = 1 << 20
 
@@ -64,23 +63,16 @@ def read(
         wanted = [list(names).index(column) for column in columns]
     except ValueError as problem:
         raise BadFileError(path, "its header has changed since the run was planned") from problem
-    values: list[list[str | None]] = []
-    errors: list[str | None] = []
-    size = 0
-    for fields, error in islice(records, rows):
-        if fields is not None and len(fields) != len(names):
-            error = f"{FIELDS}: {len(fields)} fields where {len(names)} are expected"
-        if fields is None or error:
-            values.append([None] * len(columns))
-        else:
-            values.append([fields[index] for index in wanted])
-            size += sum(map(len, fields))
-        errors.append(error)
-        if len(errors) >= settings.shard_rows or size >= TABLE_BYTES:
-            yield as_rows(values, errors, columns)
-            values, errors, size = [], [], 0
-    if errors:
-        yield as_rows(values, errors, columns)
+    checked = (_row(*record, len(names), wanted) for record in islice(records, rows))
+    yield from gather_rows(checked, columns, settings.shard_rows)
+
+
+def _row(fields: list[str] | None, error: str | None, expected: int, wanted: list[int]) -> Row:
+    if fields is not None and len(fields) != expected:
+        error = f"{FIELDS}: {len(fields)} fields where {expected} are expected"
+    if fields is None or error:
+        return None, error, 0
+    return [fields[index] for index in wanted], None, sum(map(len, fields))
 
 
 class _OpenQuoteError(Exception):

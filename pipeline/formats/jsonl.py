@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from pipeline.corpus import ENCODING, JSON, Facts, ReadSettings, Rows
-from pipeline.formats.lines import TABLE_BYTES, bad_bytes, read_lines
+from pipeline.formats.lines import Row, bad_bytes, gather_rows, read_lines
 
 SAMPLE_LINES = 1000  # read to learn which keys there are
 
@@ -44,22 +44,15 @@ def read(
     Raises:
         BadFileError: if it can't be read to its end.
     """
-    values: list[list[str | None]] = []
-    errors: list[str | None] = []
-    size = 0
     lines = (line for line in read_lines(path, file_size) if not line.isspace() and line)
-    for line in islice(lines, rows):
-        value, error = parse_line(line)
-        values.append(
-            [None] * len(columns) if value is None else [_text(value.get(c)) for c in columns]
-        )
-        errors.append(error)
-        size += len(line)
-        if len(errors) >= settings.shard_rows or size >= TABLE_BYTES:
-            yield as_rows(values, errors, columns)
-            values, errors, size = [], [], 0
-    if errors:
-        yield as_rows(values, errors, columns)
+    parsed = (_row(line, columns) for line in islice(lines, rows))
+    yield from gather_rows(parsed, columns, settings.shard_rows)
+
+
+def _row(line: bytes, columns: list[str]) -> Row:
+    value, error = parse_line(line)
+    fields = None if value is None else [_text(value.get(column)) for column in columns]
+    return fields, error, len(line)
 
 
 def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
@@ -79,13 +72,6 @@ def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
     if not isinstance(value, dict):
         return None, f"{JSON}: the line is {_KINDS[type(value)]}, not an object"
     return value, None
-
-
-def as_rows(values: list[list[str | None]], errors: list[str | None], columns: list[str]) -> Rows:
-    """Makes string columns of rows of strings."""
-    transposed = zip(*values, strict=True) if columns else []
-    arrays = [pa.array(column, pa.string()) for column in transposed]
-    return Rows(pa.Table.from_arrays(arrays, names=columns), pa.array(errors, pa.string()))
 
 
 _KINDS = {

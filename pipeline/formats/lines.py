@@ -3,12 +3,15 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import IO, Any
 
+import pyarrow as pa
+
 from pipeline import storage
+from pipeline.corpus import Rows
 from pipeline.errors import BadFileError
 
 BUFFER_BYTES = 1 << 20
@@ -70,3 +73,32 @@ def bad_bytes(content: bytes) -> str:
     except UnicodeDecodeError as error:
         return f"byte 0x{content[error.start]:02x} at offset {error.start} is not UTF-8"
     raise ValueError("the bytes are UTF-8")
+
+
+# The values of a row's columns, or None and why there are none; and how large it is.
+Row = tuple[Sequence[str | None] | None, str | None, int]
+
+
+def gather_rows(rows: Iterable[Row], columns: list[str], shard_rows: int) -> Iterator[Rows]:
+    """Gathers parsed rows into stretches of `shard_rows` rows, or `TABLE_BYTES` of text."""
+    values: list[Sequence[str | None]] = []
+    errors: list[str | None] = []
+    size = 0
+    for fields, error, row_size in rows:
+        values.append([None] * len(columns) if fields is None else fields)
+        errors.append(error)
+        size += row_size
+        if len(errors) >= shard_rows or size >= TABLE_BYTES:
+            yield _as_rows(values, errors, columns)
+            values, errors, size = [], [], 0
+    if errors:
+        yield _as_rows(values, errors, columns)
+
+
+def _as_rows(
+    values: list[Sequence[str | None]], errors: list[str | None], columns: list[str]
+) -> Rows:
+    """Makes string columns of rows of strings."""
+    transposed = zip(*values, strict=True) if columns else []
+    arrays = [pa.array(column, pa.string()) for column in transposed]
+    return Rows(pa.Table.from_arrays(arrays, names=columns), pa.array(errors, pa.string()))
