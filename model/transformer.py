@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from model.block import TransformerBlock
+
 PAD_ID = 0
 UNKNOWN_ID = 1
 
@@ -63,56 +65,6 @@ class TokenAndPositionEmbedding(layers.Layer):
         """``token_ids`` int32 [batch, length] -> float [batch, length, embed]."""
         positions = ops.minimum(ops.arange(ops.shape(token_ids)[-1]), self.max_tokens - 1)
         return self.token_embedding(token_ids) + self.position_embedding(positions)
-
-
-@keras.saving.register_keras_serializable("newsbeam")
-class TransformerBlock(layers.Layer):
-    """Self-attention and a feed-forward layer, each with dropout, a residual and a layer norm."""
-
-    def __init__(
-        self, embed: int, heads: int, key_size: int, feed_forward: int, dropout: float, **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.attention = layers.MultiHeadAttention(heads, key_size, name="attention")
-        self.expand = layers.Dense(feed_forward, activation="relu", name="expand")
-        self.project = layers.Dense(embed, name="project")
-        self.norm_1 = layers.LayerNormalization(epsilon=1e-6, name="norm_1")
-        self.norm_2 = layers.LayerNormalization(epsilon=1e-6, name="norm_2")
-        self.dropout_1 = layers.Dropout(dropout)
-        self.dropout_2 = layers.Dropout(dropout)
-
-    def build(self, hidden_shape):
-        """Builds every layer for [batch, length, embed]."""
-        self.attention.build(hidden_shape, hidden_shape)
-        self.norm_1.build(hidden_shape)
-        self.expand.build(hidden_shape)
-        self.project.build((*hidden_shape[:-1], self.expand.units))
-        self.norm_2.build(hidden_shape)
-
-    def call(self, hidden, present, training=False, return_attention=False):
-        """Runs the block.
-
-        Args:
-            hidden: float [batch, length, embed].
-            present: bool [batch, length], true where a token is.
-            training: Whether to drop out.
-            return_attention: Whether to return the attention probabilities, too.
-
-        Returns:
-            float [batch, length, embed]; with ``return_attention`` also float
-            [batch, heads, length, length], from (second last axis) and to (last axis) a token.
-        """
-        attended, scores = self.attention(
-            hidden,
-            hidden,
-            attention_mask=present[:, None, :],
-            return_attention_scores=True,
-            training=training,
-        )
-        hidden = self.norm_1(hidden + self.dropout_1(attended, training=training))
-        projected = self.project(self.expand(hidden))
-        hidden = self.norm_2(hidden + self.dropout_2(projected, training=training))
-        return (hidden, scores) if return_attention else hidden
 
 
 @keras.saving.register_keras_serializable("newsbeam")

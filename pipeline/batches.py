@@ -6,6 +6,7 @@ budget with it for the rest of the process.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,13 @@ class Scorer:
     Args:
         engine: token ids (int32 [batch, length]) -> probabilities (float32 [batch, labels]).
         batch_tokens: rows times padded length of a batch, at the most.
+        at_once: how many batches are under way at a time.
     """
 
-    def __init__(self, engine: Engine, batch_tokens: int):
+    def __init__(self, engine: Engine, batch_tokens: int, at_once: int = 1):
         self.engine = engine
         self.batch_tokens = batch_tokens
+        self._pool = ThreadPoolExecutor(at_once, "newsbeam-batch")
 
     def score(
         self, values: np.ndarray, offsets: np.ndarray, labels: int
@@ -44,12 +47,16 @@ class Scorer:
         lengths = np.diff(offsets)
         probabilities = np.full((len(lengths), labels), np.nan, np.float32)
         failures: dict[int, str] = {}
-        counts = {"batches": 0, "padded_tokens": 0}
-        for rows in cut_batches(lengths, self.batch_tokens):
+        batches = list(cut_batches(lengths, self.batch_tokens))
+
+        def score_batch(rows: np.ndarray) -> None:
             self._score_batch(rows, values, offsets, probabilities, failures)
-            counts["batches"] += 1
-            counts["padded_tokens"] += _tokens(rows, offsets)
-        return probabilities, failures, counts
+
+        # The longest first, so that no thread is left with one when the others are done.
+        for _ in self._pool.map(score_batch, reversed(batches)):
+            pass
+        padded = sum(_tokens(rows, offsets) for rows in batches)
+        return probabilities, failures, {"batches": len(batches), "padded_tokens": padded}
 
     def _score_batch(
         self,

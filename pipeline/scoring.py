@@ -1,17 +1,23 @@
-"""ScoreDocuments: a Table with token ids -> the same with label, score and probabilities."""
+"""ScoreDocuments: a Table with token ids -> the same with label, score and probabilities.
+
+A Table is scored while the one before it is written and the one after it is read and tokenized.
+"""
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
+from apache_beam.utils.windowed_value import WindowedValue
 
 from model.bundle import Bundle
-from model.engines.choose import EngineChoice, load_engine
+from model.engines.choose import EngineChoice, batches_at_once, load_engine
 from pipeline.batches import Scorer
 from pipeline.bundles import open_bundle
 from pipeline.corpus import DICTIONARY, MODEL, with_counts
@@ -48,29 +54,51 @@ class _ScoreDocuments(beam.DoFn):
             self._labels = bundle.labels
             self._scorer = self._shared.acquire(lambda: load_scorer(bundle, self._choice))
             self._load_ms: float | None = (time.perf_counter() - started) * 1000
+            self._ahead = ThreadPoolExecutor(1, "newsbeam-score")
+
+    def start_bundle(self) -> None:
+        self._under_way: Future | None = None
 
     def process(self, table: pa.Table) -> Iterator[pa.Table]:
         with failures_told(self._work):
-            started = time.perf_counter()
-            result, counts = score_table(table, self._scorer, self._labels)
-            times = {"model_ms": (time.perf_counter() - started) * 1000}
-            self._milliseconds.update(int(times["model_ms"]))
-            if self._load_ms is not None:
-                times["model_load_ms"] = self._load_ms
-                self._load_milliseconds.update(int(self._load_ms))
-                self._load_ms = None
-            if counts["batches"]:  # the mean of this Table
-                self._batch_rows.update(counts["scored_rows"] // counts["batches"])
-            self._scored.inc(counts["scored_tokens"])
-            self._padded.inc(counts["padded_tokens"])
-            yield with_counts(result, **times, **counts)
+            earlier = self._under_way
+            self._under_way = self._ahead.submit(self._score, table)
+            if earlier is not None:
+                yield self._counted(*earlier.result())
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        with failures_told(self._work):
+            if self._under_way is not None:
+                yield GlobalWindows.windowed_value(self._counted(*self._under_way.result()))
+
+    def teardown(self) -> None:
+        self._ahead.shutdown(cancel_futures=True)
+
+    def _score(self, table: pa.Table) -> tuple[pa.Table, dict[str, int], float]:
+        started = time.perf_counter()
+        result, counts = score_table(table, self._scorer, self._labels)
+        return result, counts, (time.perf_counter() - started) * 1000
+
+    def _counted(self, table: pa.Table, counts: dict[str, int], milliseconds: float) -> pa.Table:
+        """Tells Beam what was counted, in the thread that Beam's counters belong to."""
+        times = {"model_ms": milliseconds}
+        self._milliseconds.update(int(milliseconds))
+        if self._load_ms is not None:
+            times["model_load_ms"] = self._load_ms
+            self._load_milliseconds.update(int(self._load_ms))
+            self._load_ms = None
+        if counts["batches"]:  # the mean of this Table
+            self._batch_rows.update(counts["scored_rows"] // counts["batches"])
+        self._scored.inc(counts["scored_tokens"])
+        self._padded.inc(counts["padded_tokens"])
+        return with_counts(table, **times, **counts)
 
 
 def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     """Loads a bundle's network with its engine and token budget."""
     if choice.name == "tensorflow":
         import_tensorflow()
-    return Scorer(load_engine(bundle, choice), choice.batch_tokens)
+    return Scorer(load_engine(bundle, choice), choice.batch_tokens, batches_at_once(choice))
 
 
 def score_table(

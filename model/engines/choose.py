@@ -1,10 +1,11 @@
 """Which engine runs a network on this processor, in which precision and in how large batches.
 
 An engine is a callable: token ids (int32 [batch, length], 0 pads) -> probabilities (float32
-[batch, labels]). There is one file an engine.
+[batch, labels]). Several threads may call it. There is one file an engine.
 """
 
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -29,8 +30,8 @@ class EngineChoice(NamedTuple):
     batch_tokens: int
 
 
-# Measured constants: larger batches leave the processor's cache, smaller ones leave it idle.
-BATCH_TOKENS = {"openvino": 4096, "tensorflow": 16384}
+# Measured: larger batches leave a core's cache, smaller ones cost more calls.
+BATCH_TOKENS = {"openvino": 8192, "tensorflow": 16384}
 
 
 def choose_engine(name: str = "auto", batch_tokens: int | None = None) -> EngineChoice:
@@ -62,6 +63,18 @@ def load_engine(bundle: Bundle, choice: EngineChoice) -> Engine:
     return TensorFlowEngine(bundle.saved_model_dir)
 
 
+def batches_at_once(choice: EngineChoice) -> int:
+    """How many threads should call an engine in this process at a time."""
+    if choice.name == "tensorflow" and has_gpu():
+        return 2  # one batch is copied to the card while it computes another
+    return cores()
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 matrices itself (AVX512-BF16 or AMX)."""
     try:
@@ -74,6 +87,4 @@ def has_bfloat16() -> bool:
 
 def has_gpu() -> bool:
     """Whether an NVIDIA driver has found a card."""
-    import os
-
     return os.path.exists("/dev/nvidia0")
