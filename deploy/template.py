@@ -9,13 +9,14 @@ import argparse
 import json
 from typing import Any
 
-from pipeline.options import ScoreOptions, column_list, positive, share
+from pipeline.options import ScoreOptions, certainty, column_list, positive, share
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"
 PLACES = {
     "input": "^(gs://[^/]+/.+|tfds:[^/]+/.+)$",
     "model": "^gs://[^/]+/.+$",
+    "then": "^gs://[^/]+/.+$",
     "output": "^gs://[^/]+/.+$",
     "tfds_data_dir": "^gs://[^/]+/.+$",
 }
@@ -90,6 +91,8 @@ def _regex(name: str, action: argparse.Action) -> str:
         return NUMBER
     if action.type is share:
         return r"^(0(\.[0-9]*)?|\.[0-9]+|1(\.0*)?)$"
+    if action.type is certainty:
+        return r"^(0?\.0*[1-9][0-9]*|1(\.0*)?)$"
     if action.type is column_list:
         return "^[^,]+(,[^,]+)*$"
     return "^.+$"

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from model.arguments import Parser
 from model.bundle import Bundle, BundleError, load_bundle, record_metrics
+from model.engines.choose import EngineChoice
+from model.labelled import Labeller, read_labelled
 from model.measures import measure
 
-BATCH_SIZE = 256
+# The same on every machine: what is recorded is the bundle's and not a processor's.
+ENGINE = EngineChoice("tensorflow", "float32", 16384)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,44 +57,13 @@ def evaluate(bundle: Bundle, file: str, label_column: str) -> dict[str, Any]:
         ValueError: There is no such file, a column is missing, or a row has another label than
             the bundle's.
     """
-    if not Path(file).is_file():
-        raise ValueError(f"{file}: there is no such file")
-    table = pq.read_table(file)
-    missing = [
-        name for name in (*bundle.text_columns, label_column) if name not in table.schema.names
-    ]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]}, it has {', '.join(table.schema.names)}"
-        )
-    gold = pc.index_in(table[label_column].cast(pa.string()), pa.array(bundle.labels))
-    if gold.null_count or not len(gold):
-        raise ValueError(f"{file} has rows whose {label_column} is none of the bundle's labels")
-    columns = [table[name].cast(pa.string()) for name in bundle.text_columns]
-    texts = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
-    probabilities = predict(bundle, texts)
+    texts, gold = read_labelled(bundle, file, label_column)
+    probabilities = Labeller(bundle, ENGINE)(texts)
     return {
-        **measure(probabilities, gold.to_numpy(), bundle.labels),
+        **measure(probabilities, gold, bundle.labels),
         "data": Path(file).name,
         "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest(),
     }
-
-
-def predict(bundle: Bundle, texts: pa.ChunkedArray) -> np.ndarray:
-    """The probabilities of texts, float32 [rows, labels], by TensorFlow in float32."""
-    import tensorflow as tf
-
-    from model.tokenizer import Tokenizer
-
-    rows = Tokenizer(bundle.transform_dir)(texts)[0].to_pylist()
-    saved_model = tf.saved_model.load(bundle.saved_model_dir)
-    probabilities = np.empty((len(rows), len(bundle.labels)), np.float32)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    for start in range(0, len(order), BATCH_SIZE):
-        chosen = order[start : start + BATCH_SIZE]
-        padded = tf.ragged.constant([rows[i] for i in chosen], tf.int32).to_tensor()
-        probabilities[chosen] = saved_model.serve(padded)
-    return probabilities
 
 
 if __name__ == "__main__":

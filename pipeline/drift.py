@@ -36,13 +36,17 @@ Profile = dict[str, Any]
 def profile_of(stats: Stats) -> Profile:
     """What a run looks like, in the form of a bundle's profile (`model.corpus_profile`).
 
+    Of a cascade it is what the first model says of all rows: the profile is that model's, and the
+    second one's labels and confidence would look like drift.
+
     Args:
         stats: merged statistics.
     """
     labelled, counts = stats.get("labelled", 0), stats.get("counts", {})
-    by_label = stats.get("rows_by_label", {})
+    first = stats.get("first", stats)
+    by_label = first.get("rows_by_label", {})
     confidence = np.sum(
-        [bin_counts(bins, CONFIDENCE_BINS) for bins in stats.get("confidence", {}).values()],
+        [bin_counts(bins, CONFIDENCE_BINS) for bins in first.get("confidence", {}).values()],
         axis=0,
         initial=0,
     )

@@ -32,7 +32,8 @@ def manifest_of(
         found: merged `stats`, `bad_files` (source and reason) and `rows`.
         parts: `name`, `rows` and `bytes` of each published file.
         started: what the launcher noted: `time`, `model`, and whatever else.
-        notes: the `bundle`'s card, and the `previous` run of a series or None.
+        notes: the `bundle`'s card, the `previous` run of a series or None, and of a cascade `then`:
+            the second bundle's path (`model`) and card, and the two models' `names`.
 
     Returns:
         JSON values.
@@ -53,6 +54,7 @@ def manifest_of(
         "seconds": seconds,
         "model": started["model"],
         "bundle": bundle,
+        **{key: notes[key] for key in ("then",) if key in notes},
         "plan": {"digest": plan.digest, **plan.identity()},
         **{key: started[key] for key in ("series", "replaces") if key in started},
         "rows": rows,

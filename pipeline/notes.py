@@ -7,28 +7,39 @@ bundle or look for earlier runs itself.
 from typing import Any
 
 from model.bundle import Bundle
+from model.cascade import model_names
 from pipeline import storage
 from pipeline.folder import published_manifest
 
 NAME = "notes.json"
 
 
-def leave_notes(work: str, bundle: Bundle, previous: dict[str, Any] | None = None) -> None:
+def leave_notes(
+    work: str,
+    bundle: Bundle,
+    previous: dict[str, Any] | None = None,
+    then: Bundle | None = None,
+    then_path: str | None = None,
+) -> None:
     """Writes the bundle's card, and what the run before in a series looked like.
 
     Args:
         work: the work folder.
         bundle: what the run scores with.
         previous: the manifest of the run before with the same bundle, if there is one.
+        then: the second bundle of a cascade.
+        then_path: where it lies.
     """
     before = previous and {key: previous[key] for key in ("finished", "stats")}
-    storage.write_json(
-        storage.join(work, NAME), {"bundle": bundle_card(bundle), "previous": before}
-    )
+    notes: dict[str, Any] = {"bundle": bundle_card(bundle), "previous": before}
+    if then is not None:
+        names = model_names(bundle, then)
+        notes["then"] = {"model": then_path, "names": names, "bundle": bundle_card(then)}
+    storage.write_json(storage.join(work, NAME), notes)
 
 
 def read_notes(work: str) -> dict[str, Any]:
-    """The notes: `bundle` and `previous`."""
+    """The notes: `bundle`, `previous`, and of a cascade `then`."""
     return storage.read_json(storage.join(work, NAME))
 
 

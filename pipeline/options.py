@@ -35,6 +35,14 @@ def share(text: str) -> float:
     return number
 
 
+def certainty(text: str) -> float:
+    """A number above 0 and up to 1, as options take it."""
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1")
+    return number
+
+
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say what to read; scoring and preparing share them."""
     corpus = parser.add_argument_group("corpus")
@@ -114,6 +122,17 @@ class ScoreOptions(NewsbeamOptions):
         add_run_arguments(parser)
         scoring = parser.add_argument_group("scoring")
         scoring.add_argument("--model", metavar="BUNDLE", help="the bundle to score with")
+        scoring.add_argument(
+            "--then",
+            metavar="BUNDLE",
+            help="a larger bundle, which labels the rows of which the first is unsure",
+        )
+        scoring.add_argument(
+            "--confidence",
+            type=certainty,
+            metavar="P",
+            help="rows with a lower score are unsure; python -m model.cascade helps to choose it",
+        )
         scoring.add_argument(
             "--incremental",
             action="store_true",

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.corpus import METADATA_KEY, document_schema, output_schema
+from pipeline.corpus import METADATA_KEY
 from pipeline.plan import Plan
 from pipeline.write import COMPRESSION
 
@@ -47,7 +47,7 @@ def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
 
 def pack(part: Part, plan: Plan, work: str, path: str) -> None:
     """Writes one part from its finished files."""
-    schema = output_schema(document_schema(plan.schema, plan.columns))
+    schema = plan.output_schema()
     about = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
     schema = schema.with_metadata({METADATA_KEY: json.dumps({**about, "plan": plan.digest})})
     with (

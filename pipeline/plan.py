@@ -19,7 +19,15 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.corpus import Columns, Facts, ReadSettings, Source, WorkItem
+from pipeline.corpus import (
+    Columns,
+    Facts,
+    ReadSettings,
+    Source,
+    WorkItem,
+    document_schema,
+    output_schema,
+)
 from pipeline.errors import BadFileError, UsageError
 from pipeline.fingerprint import Fingerprints, Seen
 from pipeline.schema import choose_columns, unite
@@ -69,6 +77,11 @@ class Plan:
             "skipped": [path for path, _ in self.skipped],
         }
 
+    def output_schema(self) -> pa.Schema:
+        """The columns of what is published."""
+        documents = document_schema(self.schema, self.columns)
+        return output_schema(documents, is_cascade(self.settings))
+
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of `identity()`, in hexadecimal digits."""
@@ -79,6 +92,11 @@ class Plan:
         """The rows of all sources together, if that is known."""
         counts = [item.rows for item in self.items]
         return None if None in counts else sum(c for c in counts if c is not None)
+
+
+def is_cascade(settings: dict[str, Any]) -> bool:
+    """Whether a second bundle labels the rows of which the first is unsure."""
+    return "then" in settings
 
 
 def format_module(name: str) -> Any:
@@ -131,7 +149,9 @@ def make_plan(
             sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
             facts.append(found)
     schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
-    columns = choose_columns(schemas, text_columns, id_column, carry_columns or [], gold_column)
+    columns = choose_columns(
+        schemas, text_columns, id_column, carry_columns or [], gold_column, is_cascade(settings)
+    )
     items = _cut(sources, facts, columns, reading, limit)
     return Plan(
         settings={**settings, "limit": limit},

@@ -22,6 +22,32 @@ def remarks(manifest: dict[str, Any]) -> list[str]:
     ]
 
 
+def of_the_cascade(manifest: dict[str, Any]) -> str | None:
+    """Which of two models decided how many rows; None if there was only one."""
+    if "then" not in manifest:
+        return None
+    first, second = manifest["then"]["names"]
+    rows = manifest["stats"].get("rows_by_model", {})
+    confidence = manifest["plan"]["settings"]["confidence"]
+    return (
+        f"{first} decided {plural(rows.get(first, 0), 'row')}, {second} the "
+        f"{count(rows.get(second, 0))} with a score below {confidence:g}"
+    )
+
+
+def of_a_failing_model(manifest: dict[str, Any]) -> list[str]:
+    """Of a cascade, on how many rows the second model failed; an empty list if on none."""
+    if "then" not in manifest:
+        return []
+    first, second = manifest["then"]["names"]
+    stats = manifest["stats"]
+    passed_on = stats.get("counts", {}).get("then_rows", 0)
+    failed = passed_on - stats.get("rows_by_model", {}).get(second, 0)
+    if not failed:
+        return []
+    return [f"{second} failed on {plural(failed, 'row')}, where {first}'s unsure label stands."]
+
+
 def _of_the_corpus(manifest: dict[str, Any]) -> list[str]:
     found = []
     rows, in_error = manifest["rows"], manifest["in_error"]
@@ -60,7 +86,7 @@ def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
             f"{percent(unsure / labelled)} of the labels have a confidence below 0.5: treat them "
             "as guesses."
         )
-    return found + _of_the_evaluation(manifest)
+    return [*found, *of_a_failing_model(manifest), *_of_the_evaluation(manifest)]
 
 
 def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from pipeline.command import run_command
 from pipeline.errors import UsageError
 from pipeline.evaluation import FOREIGN
 from pipeline.example_rows import rows_of
-from pipeline.remarks import remarks
+from pipeline.remarks import of_the_cascade, remarks
 from pipeline.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts
 
 REPORT = "_report.html"
@@ -28,6 +28,8 @@ STAGES = {
     "tokenizer_ms": "Tokenizing",
     "model_load_ms": "Loading the model",
     "model_ms": "Running the model",
+    "then_load_ms": "Loading the second model",
+    "then_ms": "Running the second model, with its tokenizer",
 }
 
 
@@ -72,6 +74,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "bundle": bundle,
         "remarks": remarks(manifest),
         "labels": _labels(stats, bundle["labels"]),
+        "cascade": of_the_cascade(manifest),
         "confidence": _confidence(stats),
         "lengths": _lengths(stats, bundle),
         "evaluation": _evaluation(manifest, bundle["labels"]),
@@ -239,7 +242,9 @@ def _speed(manifest: dict[str, Any]) -> dict[str, Any]:
                 "name": name,
                 "seconds": counts[key] / 1000,
                 "share": counts[key] / total if total else 0,
-                "rate": manifest["rows"] / counts[key] * 1000
+                "rate": (counts["then_rows"] if key == "then_ms" else manifest["rows"])
+                / counts[key]
+                * 1000
                 if counts[key] and "load" not in key
                 else None,
             }

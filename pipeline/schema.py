@@ -16,6 +16,7 @@ def choose_columns(
     id_column: str | None,
     carry: list[str],
     gold: str | None,
+    cascade: bool = False,
 ) -> Columns:
     """Checks what a person asked for against what the inputs have.
 
@@ -27,6 +28,7 @@ def choose_columns(
         id_column: the id column, if any.
         carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
         gold: the column with the true label, if any.
+        cascade: whether the output says which model decided.
 
     Raises:
         UsageError: for a column that is missing or doubled, no text, or a name that is taken.
@@ -39,7 +41,7 @@ def choose_columns(
     for path, schema in told:
         for name in columns.names():
             _check_column(path, schema, name)
-    _check_names([name for _, name in pairs])
+    _check_names([name for _, name in pairs], cascade)
     return columns
 
 
@@ -96,8 +98,8 @@ def _check_column(path: str, schema: pa.Schema, name: str) -> None:
         raise UsageError(f"no column {name} in {path}, it has {', '.join(schema.names)}{hint}")
 
 
-def _check_names(names: list[str]) -> None:
-    taken = output_schema(document_schema({}, Columns(()))).names
+def _check_names(names: list[str], cascade: bool) -> None:
+    taken = output_schema(document_schema({}, Columns(())), cascade).names
     for name in names:
         if name == "id":
             raise UsageError("the output has a column id of its own; make it yours: --id_column id")

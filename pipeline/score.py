@@ -1,6 +1,6 @@
 """Scores a corpus with a bundle: `python -m pipeline.score --input ... --model ... --output ...`.
 
-The whole product: plan | read | tokenize | score | write | publish.
+The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore.
 """
 
 import sys
@@ -9,6 +9,7 @@ import apache_beam as beam
 
 from model.engines.choose import EngineChoice
 from pipeline import folder, storage
+from pipeline.cascade import Rescore, Second
 from pipeline.command import run_command
 from pipeline.drift import check_drift
 from pipeline.errors import UsageError
@@ -23,19 +24,32 @@ from pipeline.write import WriteLabels
 
 
 def build(
-    pipeline: beam.Pipeline, plan: Plan, model: str, output: str, max_error_rate: float | None
+    pipeline: beam.Pipeline,
+    plan: Plan,
+    model: str,
+    output: str,
+    max_error_rate: float | None,
+    then: str | None = None,
 ) -> beam.PCollection:
     """The chain, from the plan's path to the manifest's."""
     work = folder.work_folder(output, plan)
     plan_path = storage.join(work, folder.PLAN)
     digest = plan.settings["bundle"]
     choice = EngineChoice(*plan.settings["engine"])
-    return (
+    scored = (
         pipeline
         | "Plan" >> PlanItems(plan_path)
         | "Read" >> ReadDocuments(plan_path, work)
         | "Tokenize" >> TokenizeDocuments(model, digest, work)
         | "Score" >> ScoreDocuments(model, choice, digest, work)
+    )
+    if then is not None:
+        settings = plan.settings
+        choice = EngineChoice(*settings["then_engine"])
+        second = Second(then, settings["then"], choice, settings["confidence"])
+        scored |= "Rescore" >> Rescore(model, digest, second, work)
+    return (
+        scored
         | "Write" >> WriteLabels(plan_path, work)
         | "Publish" >> PublishRun(plan_path, work, output, max_error_rate)
     )

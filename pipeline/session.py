@@ -28,12 +28,13 @@ from pipeline.inputs import find_inputs
 from pipeline.launch import detaches, hand_over, run_to_end
 from pipeline.notes import leave_notes, run_before
 from pipeline.plan import Plan
-from pipeline.request import chosen_options, plan_run, read_settings
+from pipeline.request import chosen_options, plan_run, read_settings, second_bundle
 from pipeline.summary import print_summary
 from pipeline.watchdog import EXPLAIN_SECONDS, Watchdog, needs_watching
 
-# pipeline, plan, bundle's path, output folder, highest share of errors -> the chain
-Build = Callable[[beam.Pipeline, Plan, str, str, float | None], Any]
+# pipeline, plan, bundle's path, output folder, highest share of errors, second bundle's path -> the
+# chain
+Build = Callable[[beam.Pipeline, Plan, str, str, float | None, str | None], Any]
 
 
 class Session:
@@ -54,13 +55,14 @@ class Session:
     def __init__(self, options: argparse.Namespace, beam_options: PipelineOptions, build: Build):
         self._options, self._beam_options, self._build = options, beam_options, build
         self._bundle = open_bundle(options.model)
+        self._then = second_bundle(options, self._bundle)
         self._inputs = find_inputs(options.input, options.input_format)
         self._detach = detaches(beam_options)
         self.drift: list[dict[str, Any] | None] = []
 
     def score_all(self) -> None:
         """Scores all inputs in one run."""
-        plan = plan_run(self._options, self._bundle, self._inputs)
+        plan = plan_run(self._options, self._bundle, self._inputs, self._then)
         with claimed(self._options.output) as check_claim:
             self._run(self._options.output, plan, check_claim)
 
@@ -72,10 +74,10 @@ class Session:
     def _score_new(self, check_claim: Check) -> None:
         options, bundle, root = self._options, self._bundle, self._options.output
         check_root(root)
-        series = Series(root, bundle.digest, chosen_options(options, bundle))
+        series = Series(root, bundle.digest, chosen_options(options, bundle, self._then))
 
         def plan_inputs(inputs: list[tuple[str, str]]) -> Plan:
-            return plan_run(options, bundle, inputs)
+            return plan_run(options, bundle, inputs, self._then)
 
         def run(output: str, plan: Plan, notes: dict[str, Any]) -> None:
             self._run(output, plan, check_claim, notes)
@@ -110,12 +112,13 @@ class Session:
         if is_new:
             work = folder.work_folder(output, plan)
             pipeline = beam.Pipeline(options=self._beam_options)
-            self._build(pipeline, plan, options.model, output, options.max_error_rate)
+            most_errors = options.max_error_rate
+            self._build(pipeline, plan, options.model, output, most_errors, options.then)
             checks = [check_claim]
             is_watched = needs_watching(self._beam_options)
             if is_watched:
                 checks.append(Watchdog(work).check)
-            leave_notes(work, self._bundle, run_before(output))
+            leave_notes(work, self._bundle, run_before(output), self._then, options.then)
             if self._detach:
                 hand_over(pipeline)
                 print(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")

@@ -37,7 +37,8 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
         (rows and errors of each), `sessions` (rows of each), `confidence` (counts by label and bin
         of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`), `length_sum` (tokens
         before truncation), `truncated` (rows), `counts` (what the stages measured), `examples`;
-        and with a `gold` column `gold`.
+        and with a `gold` column `gold`. Of a cascade `rows_by_model`, and in `first` what
+        `_of_labels` says of the first model's own labels.
     """
     piece = piece_of(table)
     error = table["error"].combine_chunks()
@@ -59,6 +60,9 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
     }
     if session is not None:
         stats["sessions"] = {session: table.num_rows}
+    if "model" in table.column_names:
+        stats["rows_by_model"] = _value_counts(scored["model"].cast(pa.string()))
+        stats["first"] = _of_labels(scored, "first_label", "first_score")
     if "gold" in table.column_names:
         stats["gold"] = _gold(table, scored, piece)
     return stats
@@ -110,9 +114,9 @@ def _value_counts(array: pa.Array) -> dict[str, int]:
     return {pair["values"]: pair["counts"] for pair in pc.value_counts(array).to_pylist()}
 
 
-def _of_labels(scored: pa.Table) -> Stats:
-    labels = scored["label"].combine_chunks()
-    scores = scored["score"].combine_chunks().to_numpy(False)
+def _of_labels(scored: pa.Table, label: str = "label", score: str = "score") -> Stats:
+    labels = scored[label].combine_chunks()
+    scores = scored[score].combine_chunks().to_numpy(False)
     numbers = labels.indices.to_numpy(False)
     bins = confidence_bins(scores)
     found: Stats = {"rows_by_label": {}, "score_sums": {}, "confidence": {}}

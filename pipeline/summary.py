@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline import storage
+from pipeline.remarks import of_a_failing_model, of_the_cascade
 from pipeline.report import REPORT
 
 ROWS = 8
@@ -27,6 +28,8 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
     print(f"{manifest['in_error']:,} in error{speed}")
     counts = manifest["stats"].get("rows_by_label", {})
     print("labels: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())))
+    if decided := of_the_cascade(manifest):
+        print("; ".join([f"models: {decided}", *of_a_failing_model(manifest)]))
     errors = manifest["stats"].get("errors", {})
     if errors:
         print("errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items())))

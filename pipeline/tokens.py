@@ -43,7 +43,7 @@ class _TokenizeDocuments(beam.DoFn):
             started = time.perf_counter()
             bundle = open_bundle(self._bundle, self._digest)
             self._unknown = bundle.tokenizer["unknown_id"]
-            self._tokenize = self._shared.acquire(lambda: _load(bundle.transform_dir))
+            self._tokenize = self._shared.acquire(lambda: load_tokenizer(bundle.transform_dir))
             self._load_ms: float | None = (time.perf_counter() - started) * 1000
 
     def process(self, table: pa.Table) -> Iterator[pa.Table]:
@@ -66,7 +66,8 @@ class _TokenizeDocuments(beam.DoFn):
             yield with_counts(result, **counts)
 
 
-def _load(transform_dir: str) -> Any:
+def load_tokenizer(transform_dir: str) -> Any:
+    """Loads a bundle's `transform` folder as a `Tokenize`."""
     import_tensorflow()
     from model.tokenizer import Tokenizer  # TensorFlow: in the worker, not in the launcher
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from apache_beam.metrics import Metrics
 
 from pipeline import storage
-from pipeline.corpus import CARRIED, METADATA_KEY, document_schema, output_schema, piece_of
+from pipeline.corpus import CARRIED, METADATA_KEY, piece_of
 from pipeline.failure import failures_told
 from pipeline.plan import Plan, load_plan
 from pipeline.stats import Stats, table_stats
@@ -75,7 +75,7 @@ def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = No
     source = pa.DictionaryArray.from_arrays(
         pa.array([0] * table.num_rows, pa.int32()), [piece.source]
     )
-    schema = output_schema(document_schema(plan.schema, plan.columns))
+    schema = plan.output_schema()
     carried = {name for name in table.column_names if name.startswith(CARRIED)}
     columns = {
         **{name: table[name] for name in table.column_names if name not in carried},

@@ -164,7 +164,7 @@ def play(monkeypatch, tmp_path):
     from paper import PaperEngine, paper_tokenizer
 
     engine = PaperEngine()
-    monkeypatch.setattr(pipeline.tokens, "_load", lambda _: paper_tokenizer)
+    monkeypatch.setattr(pipeline.tokens, "load_tokenizer", lambda _: paper_tokenizer)
     monkeypatch.setattr(pipeline.scoring, "load_engine", lambda *_: engine)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # Half of a short run's time goes into looking for state and timers, which we have none of.

@@ -71,7 +71,7 @@ def play_model(seconds: float = 0.0) -> None:
     import pipeline.scoring
     import pipeline.tokens
 
-    pipeline.tokens._load = lambda _: paper_tokenizer
+    pipeline.tokens.load_tokenizer = lambda _: paper_tokenizer
     pipeline.scoring.load_engine = lambda *_: PaperEngine(seconds)
 
 

@@ -43,10 +43,10 @@ def plan_of(files: int, items: int) -> Plan:
     )
 
 
-def graph_of(plan: Plan, argv=()):
+def graph_of(plan: Plan, argv=(), then=None):
     _, options = parse(ScoreOptions, list(argv), "score", "")
     pipeline = beam.Pipeline(options=options)
-    build(pipeline, plan, "gs://news/model", "gs://news/out", 0.01)
+    build(pipeline, plan, "gs://news/model", "gs://news/out", 0.01, then)
     return pipeline, pipeline.to_runner_api()
 
 
@@ -62,14 +62,30 @@ def test_the_stages_are_the_designs(graph):
     assert stages == ["Plan", "Read", "Tokenize", "Score", "Write", "Publish"]
 
 
-def test_no_table_crosses_a_shuffle(graph):
+@pytest.fixture(scope="module")
+def cascade_graph():
+    plan = plan_of(3, 9)
+    engine = list(EngineChoice("openvino", "float32", 512))
+    plan.settings.update({"then": "1" * 64, "then_engine": engine, "confidence": 0.9})
+    return graph_of(plan, DATAFLOW, "gs://news/large")
+
+
+def test_a_cascade_is_one_stage_more(cascade_graph):
+    _, proto = cascade_graph
+    root = proto.components.transforms[proto.root_transform_ids[0]]
+    stages = [proto.components.transforms[name].unique_name for name in root.subtransforms]
+    assert stages == ["Plan", "Read", "Tokenize", "Score", "Rescore", "Write", "Publish"]
+
+
+@pytest.mark.parametrize("which, tables_on_the_way", [("graph", 3), ("cascade_graph", 4)])
+def test_no_table_crosses_a_shuffle(which, tables_on_the_way, request):
     """Between the one shuffle of the plan and the count of what is written, all is one stage."""
-    pipeline, _ = graph
+    pipeline, _ = request.getfixturevalue(which)
     tables, shuffled = set(), []
 
     class Visitor(beam.pipeline.PipelineVisitor):
         def visit_transform(self, node):
-            if node.full_label.startswith(("Read/", "Tokenize/", "Score/")):
+            if node.full_label.startswith(("Read/", "Tokenize/", "Score/", "Rescore/")):
                 tables.update(output.producer.full_label for output in node.outputs.values())
             if isinstance(node.transform, beam.GroupByKey):
                 shuffled.append((node.full_label, feeding(node.inputs[0].producer)))
@@ -83,12 +99,12 @@ def test_no_table_crosses_a_shuffle(graph):
         return found
 
     pipeline.visit(Visitor())
-    assert len(tables) == 3
+    assert len(tables) == tables_on_the_way
     before = [label for label, _ in shuffled]
     assert [label.split("/")[0] for label in before].count("Plan") == 1
     assert {label.split("/")[0] for label in before} == {"Plan", "Publish"}
     assert not any(
-        label.split("/")[0] in ("Read", "Tokenize", "Score", "Write") for label in before
+        label.split("/")[0] in ("Read", "Tokenize", "Score", "Rescore", "Write") for label in before
     )
     for label, upstream in shuffled:
         direct = upstream[: next((i for i, name in enumerate(upstream) if name in tables), None)]

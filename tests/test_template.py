@@ -56,6 +56,7 @@ def test_parameters_are_as_the_service_wants_them(parameter):
         ("output", ["gs://b/labels"], ["labels"]),
         ("shard_rows", ["16384", "16_384"], ["0", "-1", "many"]),
         ("max_error_rate", ["0", "0.01", ".5", "1", "1.0"], ["1.5", "-0.1", "1%"]),
+        ("confidence", ["0.95", ".5", "1", "1.0"], ["0", "0.0", "1.5", "95%"]),
         ("overwrite", ["true", "false"], ["yes", ""]),
         ("engine", ["auto", "tensorflow"], ["torch"]),
         ("carry_columns", ["all", "a,b:c"], ["", "a,,b"]),

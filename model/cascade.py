@@ -1,0 +1,181 @@
+"""Helps to choose a cascade's threshold: `python -m model.cascade --model small --then large`.
+
+A cascade (`pipeline.score --then --confidence`) labels every text with a small bundle, and those
+of which it is less sure than the threshold with a large one. Both label a file of labelled texts
+here, as `pipeline.score` would, and the table says what each threshold gives. Use a file that
+neither was trained on, and another one to measure what was chosen.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from model.arguments import Parser
+from model.bundle import Bundle, BundleError, load_bundle
+from model.engines.choose import choose_engine
+from model.labelled import Labeller, read_labelled
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+DIGEST_CHARACTERS = 8
+WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
+COST = (
+    "cost: this machine's seconds for the file by the cascade over those by {then} alone, loading\n"
+    "left out: all of {model}'s, and of {then}'s the share that the passed on rows are of all."
+)
+
+
+class Measured(NamedTuple):
+    """What one bundle made of the texts.
+
+    Attributes:
+        name: what it is called.
+        probabilities: float32 [rows, labels].
+        seconds: how long tokenizing and running the network took.
+    """
+
+    name: str
+    probabilities: np.ndarray
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    flags = Parser(prog="model.cascade", description=__doc__)
+    flags.add_argument("--model", required=True, help="the small bundle, which sees every text")
+    flags.add_argument("--then", required=True, help="the large bundle, for unsure texts")
+    flags.add_argument("--input", required=True, help="Parquet file with texts and labels")
+    flags.add_argument("--label_column", required=True, help="the column with the true label")
+    options = flags.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        small, large = load_bundle(options.model), load_bundle(options.then)
+        order = check_pair(small, large)
+        if small.text_columns != large.text_columns:
+            raise ValueError(other_columns(small, large))
+        texts, gold = read_labelled(small, options.input, options.label_column)
+        names = model_names(small, large)
+        first, then = (
+            label(bundle, texts)._replace(name=name)
+            for bundle, name in zip((small, large), names, strict=True)
+        )
+    except (BundleError, OSError, ValueError) as error:
+        print(f"model.cascade: error: {error}", file=sys.stderr)
+        return 2
+    then = then._replace(probabilities=then.probabilities[:, order])
+    print(as_text(first, then, gold))
+    return 0
+
+
+def check_pair(small: Bundle, large: Bundle) -> list[int]:
+    """Checks that two bundles can be a cascade.
+
+    Returns:
+        Where each label of the small bundle stands among the large one's.
+
+    Raises:
+        ValueError: They are the same one, or have other labels.
+    """
+    if small.digest == large.digest:
+        raise ValueError(f"--model and --then are the same bundle, {small.name}")
+    only = [
+        f"{', '.join(sorted(found))} only in {bundle.name}"
+        for found, bundle in (
+            (set(small.labels) - set(large.labels), small),
+            (set(large.labels) - set(small.labels), large),
+        )
+        if found
+    ]
+    if only:
+        raise ValueError(f"the two bundles must have the same labels: {'; '.join(only)}")
+    return [large.labels.index(name) for name in small.labels]
+
+
+def model_names(small: Bundle, large: Bundle) -> tuple[str, str]:
+    """What the output calls the two: their names, told apart by digests if they are the same."""
+    if small.name != large.name:
+        return small.name, large.name
+    first, second = (f"{one.name}-{one.digest[:DIGEST_CHARACTERS]}" for one in (small, large))
+    return first, second
+
+
+def other_columns(small: Bundle, large: Bundle) -> str:
+    """Says that two bundles were trained on other columns."""
+    names = [f"{one.name} on {', '.join(one.text_columns)}" for one in (small, large)]
+    return f"the two bundles were trained on other text columns: {'; '.join(names)}"
+
+
+def label(bundle: Bundle, texts: pa.Array) -> Measured:
+    """Labels texts with the engine that `pipeline.score` would take, and takes the time."""
+    labeller = Labeller(bundle, choose_engine())
+    labeller(texts[:WARM_UP])
+    started = time.perf_counter()
+    probabilities = labeller(texts)
+    return Measured(bundle.name, probabilities, time.perf_counter() - started)
+
+
+def is_unsure(score: np.ndarray, confidence: float) -> np.ndarray:
+    """Which texts a cascade passes on, bool [rows].
+
+    Args:
+        score: float32 [rows], the small model's highest probabilities.
+        confidence: the threshold. It is rounded to float32, so that a score which reads 0.95
+            is not below 0.95.
+    """
+    return score < np.float32(confidence)
+
+
+def compare(small: Measured, large: Measured, gold: np.ndarray) -> list[dict[str, Any]]:
+    """What each threshold gives.
+
+    Args:
+        small: of the small bundle.
+        large: of the large one, with its labels in the small one's order.
+        gold: int [rows], indexes of the true labels.
+
+    Returns:
+        For each of `THRESHOLDS` the `confidence`, `passed_on` (share of the rows), `accuracy` and
+        `cost` (see `COST`).
+    """
+    score = small.probabilities.max(axis=1)
+    right = [one.probabilities.argmax(axis=1) == gold for one in (small, large)]
+    found = []
+    for confidence in THRESHOLDS:
+        passed = is_unsure(score, confidence)
+        share = float(passed.mean())
+        found.append(
+            {
+                "confidence": confidence,
+                "passed_on": share,
+                "accuracy": float(np.where(passed, right[1], right[0]).mean()),
+                "cost": small.seconds / large.seconds + share,
+            }
+        )
+    return found
+
+
+def as_text(small: Measured, large: Measured, gold: np.ndarray) -> str:
+    """The two bundles alone, and the table of `compare`."""
+    lines = [f"{len(gold):,} texts"]
+    width = max(len(small.name), len(large.name))
+    for one in (small, large):
+        accuracy = (one.probabilities.argmax(axis=1) == gold).mean()
+        lines.append(
+            f"{one.name:{width}}  alone: accuracy {accuracy:.4f}, "
+            f"cost {one.seconds / large.seconds:.3f} ({len(gold) / one.seconds:,.0f} a second)"
+        )
+    lines += ["", "confidence  passed on  accuracy   cost"]
+    lines += [
+        f"{row['confidence']:<10}  {row['passed_on']:9.2%}  {row['accuracy']:8.4f}  "
+        f"{row['cost']:5.3f}"
+        for row in compare(small, large, gold)
+    ]
+    return "\n".join([*lines, "", COST.format(model=small.name, then=large.name)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
