@@ -2,7 +2,8 @@
 
 A Table carries, in its schema's metadata, which piece of the corpus it is (`Piece`). Stages add
 columns to it: read -> `id`, carried columns, `text`, `error`, `source_row` (and `gold`);
-tokenize -> `token_ids`, `tokens`; score -> `label`, `score`, `probabilities`.
+tokenize -> `token_ids`, `tokens`; score -> `label`, `score`, `probabilities`; of a cascade,
+rescore -> `model`, `first_label`, `first_score`.
 """
 
 import dataclasses

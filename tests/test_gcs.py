@@ -104,6 +104,22 @@ def test_labels_on_gs_equal_the_local_ones(store, corpus, tmp_path, play):
     assert not any(method == "POST" and "part-" in path for method, path in store[before:])
 
 
+def test_a_cascade_fetches_both_bundles(store, corpus, tmp_path, play):
+    for name in ("small", "large"):
+        upload(Path(paper_bundle(tmp_path / name, name)), f"gs://news/models/{name}")
+    upload(corpus, "gs://news/corpus")
+    flags = ["--input", "gs://news/corpus", "--output", "gs://news/out", "--confidence", "0.7"]
+    models = ["--model", "gs://news/models/small", "--then", "gs://news/models/large"]
+    assert score([*flags, *models]) == 0
+    with storage.open_input("gs://news/out/part-00000-of-00001.parquet") as stream:
+        found = pq.read_table(stream).to_pylist()
+    labelled = [row for row in found if row["error"] is None]
+    assert {row["model"] for row in labelled} == {"small", "large"}
+    assert all(row["model"] == "large" for row in labelled if row["score"] < 0.7)
+    manifest = storage.read_json("gs://news/out/_manifest.json")
+    assert manifest["then"]["model"] == "gs://news/models/large"
+
+
 def test_wrong_use_is_one_line(store, corpus, tmp_path, play, capsys):
     bundle = tmp_path / "bundle"
     paper_bundle(bundle)

@@ -1,0 +1,521 @@
+"""A cascade: what the second bundle changes, against a plain loop; and how runs tell of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.metrics.metric import MetricsFilter
+from pytest import approx
+
+from model.bundle import load_bundle
+from outputs import manifest, rows
+from paper import LABELS, PaperEngine, paper_bundle, write_jsonl
+from pipeline import folder
+from pipeline.batches import Scorer
+from pipeline.cascade import Model, answer, merge_answers, unsure_rows
+from pipeline.command import run_command
+from pipeline.corpus import DICTIONARY
+from pipeline.drift import profile_of
+from pipeline.notes import leave_notes
+from pipeline.options import ScoreOptions, parse
+from pipeline.request import chosen_options, plan_run, second_bundle
+from pipeline.score import build, score
+from toys import TOY_TEXTS, TOY_WORDS
+
+NAMES = ("small", "large")
+
+
+class Words:
+    """A model by table: a text's one word -> its probabilities; fails on `bad`."""
+
+    def __init__(self, answers: dict[str, list[float]]):
+        self.words = [*answers, "bad"]
+        self.answers = np.array(list(answers.values()), np.float32)
+        self.seen: list[str] = []
+
+    def tokenize(self, texts: pa.Array) -> tuple[pa.ListArray, pa.Array]:
+        ids = [[2 + self.words.index(text)] for text in texts.to_pylist()]
+        return pa.array(ids, pa.list_(pa.int32())), pa.array([1] * len(ids), pa.int32())
+
+    def __call__(self, token_ids: np.ndarray) -> np.ndarray:
+        numbers = token_ids[:, 0] - 2
+        if (numbers == len(self.answers)).any():
+            raise ValueError("bad word")
+        self.seen += [self.words[number] for number in numbers]
+        return self.answers[numbers]
+
+
+def table_of(texts, scores, labels=("no", "yes")) -> pa.Table:
+    """What a small model has said: `scores` are the probabilities of `yes`, None an error."""
+    probabilities = [None if p is None else [1 - p, p] for p in scores]
+    label = [None if p is None else labels[int(p > 0.5)] for p in scores]
+    return pa.table(
+        {
+            "text": pa.array(texts, pa.string()),
+            "tokens": pa.array([7] * len(texts), pa.int32()),
+            "error": pa.array([None if p is not None else "blank: x" for p in scores], pa.string()),
+            "label": pa.array(label, pa.string()).dictionary_encode().cast(DICTIONARY),
+            "score": pa.array([p and max(1 - p, p) for p in scores], pa.float32()),
+            "probabilities": pa.array(probabilities, pa.list_(pa.float32())),
+        }
+    )
+
+
+def rescore(table: pa.Table, engine: Words, confidence: float) -> pa.Table:
+    unsure = unsure_rows(table, confidence)
+    model = Model(engine.tokenize, Scorer(engine, 100))
+    answers = answer(table["text"].take(unsure), model, ("yes", "no")) if len(unsure) else None
+    return merge_answers(table, unsure, answers, NAMES, [1, 0])
+
+
+def test_literal_rows():
+    engine = Words({"a": [0.75, 0.25], "b": [0.125, 0.875], "c": [0.5, 0.5]})
+    texts = ["a", "b", None, "a", "b", "bad"]
+    found = rescore(table_of(texts, [0.25, 0.625, None, 0.9375, 0.875, 0.75]), engine, 0.875)
+    assert found["label"].to_pylist() == ["yes", "no", None, "yes", "yes", "yes"]
+    assert found["score"].to_pylist() == [0.75, 0.875, None, 0.9375, 0.875, 0.75]
+    assert found["probabilities"].to_pylist() == [
+        [0.25, 0.75],  # in the small model's order: no, yes
+        [0.875, 0.125],
+        None,
+        [0.0625, 0.9375],
+        [0.125, 0.875],  # as sure as the threshold is sure enough
+        [0.25, 0.75],  # the large model failed: the small one's label stands
+    ]
+    assert found["model"].to_pylist() == ["large", "large", None, "small", "small", "small"]
+    assert found["model"].type == found["label"].type == DICTIONARY
+    assert found["error"].to_pylist() == [None, None, "blank: x", None, None, None]
+    assert found["tokens"].to_pylist() == [7] * 6
+    assert found["first_label"].to_pylist() == ["no", "yes", None, "yes", "yes", "yes"]
+    assert found["first_score"].to_pylist() == [0.75, 0.625, None, 0.9375, 0.875, 0.75]
+    assert sorted(engine.seen) == ["a", "b"]
+
+
+def test_each_text_is_scored_once():
+    engine = Words({"a": [0.75, 0.25], "b": [0.125, 0.875]})
+    found = rescore(table_of(["a", "b", "a", "a"], [0.6, 0.6, 0.7, 0.6]), engine, 0.9)
+    assert sorted(engine.seen) == ["a", "b"]
+    assert found["label"].to_pylist() == ["yes", "no", "yes", "yes"]
+
+
+def test_nothing_unsure_asks_nobody():
+    for texts, scores in (([], []), ([None], [None]), (["a", None], [0.75, None])):
+        engine = Words({})
+        table = table_of(texts, scores)
+        found = rescore(table, engine, 1e-6)
+        assert found["label"].to_pylist() == table["label"].to_pylist()
+        assert found["model"].to_pylist() == [None if p is None else "small" for p in scores]
+        assert found["model"].type == DICTIONARY
+        assert engine.seen == []
+
+
+def test_all_unsure_and_all_failed():
+    table = table_of(["a", "a"], [0.75, 1.0])
+    found = rescore(table, Words({"a": [0.25, 0.75]}), 1.0)
+    assert found["model"].to_pylist() == ["large", "small"]  # no score is above 1
+    found = rescore(table_of(["bad", "bad"], [0.75, 0.25]), Words({}), 1.0)
+    assert found["label"].to_pylist() == ["yes", "no"]
+    assert found["model"].to_pylist() == ["small", "small"]
+
+
+def test_a_score_that_reads_like_the_threshold_is_not_below_it():
+    assert unsure_rows(table_of(["a", "b"], [0.95, 0.9499]), 0.95).to_pylist() == [1]
+
+
+# ---- two real bundles: words and wordpieces, labels in another order -------------------------
+
+
+@pytest.fixture(scope="module")
+def large_bundle(toy_bert, toy_bert_prepared, tmp_path_factory):
+    """A toy BERT with the labels of `toy_bundle` in reverse."""
+    from model import bert
+    from model.bundle import save_bundle
+    from model.checkpoint import load_backbone
+
+    prepared = tmp_path_factory.mktemp("reversed") / "prepared"
+    shutil.copytree(toy_bert_prepared, prepared)
+    description = json.loads((prepared / "prepared.json").read_text())
+    description["labels"].reverse()
+    (prepared / "prepared.json").write_text(json.dumps(description))
+    spec, backbone = load_backbone(str(toy_bert))
+    network = bert.build_bert({**spec, "labels": 4}, backbone)
+    head = network.layers[-1]
+    head.set_weights([np.random.default_rng(5).normal(0, 2, w.shape) for w in head.get_weights()])
+    return save_bundle(
+        tmp_path_factory.mktemp("large") / "large",
+        prepared=prepared,
+        network=network,
+        spec={**spec, "labels": 4},
+        training={},
+        metrics={},
+        name="large",
+    )
+
+
+@pytest.fixture(scope="module")
+def oracle(toy_bundle, large_bundle):
+    """Text, threshold -> model, probabilities by label and tokens; each text by itself."""
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401
+
+    def load(bundle):
+        transform = tf.saved_model.load(bundle.transform_dir + "/transform_fn")
+        return bundle, transform, tf.saved_model.load(bundle.saved_model_dir)
+
+    loaded = load(toy_bundle), load(large_bundle)
+
+    def ask(text, bundle, transform, network):
+        found = transform.transform_fn({"text": tf.constant([text])})
+        answer = network.serve(tf.cast(found["token_ids"].to_tensor(), tf.int32)).numpy()[0]
+        return dict(zip(bundle.labels, map(float, answer), strict=True)), int(found["tokens"][0])
+
+    def of(text, confidence):
+        small, tokens = ask(text, *loaded[0])
+        highest = max(small.values())
+        assert abs(highest - confidence) > 1e-5, "too close to call"
+        if highest < confidence:
+            return "large", ask(text, *loaded[1])[0], tokens
+        return "toy", small, tokens
+
+    return of
+
+
+def toy_corpus(path: Path, count: int = 90) -> list[str | None]:
+    draw = np.random.default_rng(11)
+    made = [" ".join(draw.choice(TOY_WORDS, draw.integers(1, 12))) for _ in range(count)]
+    texts = [None if n % 13 == 6 else made[n % (count // 2)] for n in range(count)]
+    table = {"title": texts, "description": [None] * count, "key": list(range(count))}
+    pq.write_table(
+        pa.table(
+            table,
+            pa.schema(
+                {**dict.fromkeys(("title", "description"), pa.string()), "key": pa.int64()}.items()
+            ),
+        ),
+        path,
+    )
+    return texts
+
+
+@pytest.mark.parametrize(
+    "confidence, engine",
+    [(0.75, "openvino"), (0.75, "tensorflow"), (1.0, "openvino"), (1e-9, "openvino")],
+)
+def test_rows_equal_a_plain_loop(
+    confidence, engine, toy_bundle, large_bundle, oracle, tmp_path, capsys
+):
+    texts = toy_corpus(tmp_path / "a.parquet")
+    output = tmp_path / "out"
+    where = ["--input", str(tmp_path / "a.parquet"), "--output", str(output), "--id_column", "key"]
+    models = ["--model", toy_bundle.path, "--then", large_bundle.path]
+    how = ["--confidence", str(confidence), "--engine", engine, "--shard_rows", "20"]
+    assert score([*where, *models, *how]) == 0
+    published = rows(output)
+    assert published.schema.names[-3:] == ["source", "source_row", "model"]
+    assert published.schema.field("model").type == DICTIONARY
+    decided = {"toy": 0, "large": 0}
+    for text, row in zip(texts, published.to_pylist(), strict=True):
+        if text is None:
+            assert row["error"] == "blank: no text in title, description"
+            assert row["label"] is row["score"] is row["probabilities"] is row["model"] is None
+            continue
+        # The text is its columns joined by a space, the empty one too.
+        model, probabilities, tokens = oracle(f"{text} ", confidence)
+        decided[model] += 1
+        assert (row["model"], row["tokens"], row["error"]) == (model, tokens, None)
+        in_order = [probabilities[name] for name in toy_bundle.labels]
+        assert row["probabilities"] == approx(in_order, abs=1e-5)
+        assert row["label"] == max(probabilities, key=probabilities.__getitem__)
+        assert row["score"] == max(row["probabilities"])
+    if confidence == 0.75:
+        assert min(decided.values()) >= 10
+    told = manifest(output)
+    assert {"toy": 0, "large": 0, **told["stats"]["rows_by_model"]} == decided
+    assert told["metrics"]["then_rows"] == decided["large"]
+    assert ("then_ms" in told["metrics"]) == (decided["large"] > 0)
+    assert told["then"]["bundle"]["digest"] == large_bundle.digest
+    sentence = (
+        f"toy decided {decided['toy']} row{'s' * (decided['toy'] != 1)}, large the "
+        f"{decided['large']} with a score below {confidence:g}"
+    )
+    assert f"models: {sentence}\n" in capsys.readouterr().out
+    assert sentence in (output / "_report.html").read_text()
+
+
+# ---- runs, with paper models -----------------------------------------------------------------
+
+
+class Shifted(PaperEngine):
+    """The paper model with other answers."""
+
+    def __call__(self, token_ids: np.ndarray) -> np.ndarray:
+        return super().__call__(np.concatenate([token_ids, token_ids[:, :1]], axis=1))
+
+
+@pytest.fixture
+def cascade(tmp_path, play, monkeypatch):
+    """A function that scores `news/` with two paper bundles, and says with which exit code."""
+    engines = {"paper": play, "second": Shifted()}
+    monkeypatch.setattr("pipeline.scoring.load_engine", lambda bundle, _: engines[bundle.name])
+    write_jsonl(tmp_path / "news" / "a.jsonl", 120, seed=1)
+    models = paper_bundle(tmp_path / "first"), paper_bundle(tmp_path / "second", "second")
+
+    def run(*more: str, output: str = "out", then: bool = True, confidence: str | None = "0.75"):
+        flags = ["--input", str(tmp_path / "news"), "--output", str(tmp_path / output)]
+        flags += ["--model", models[0], "--shard_rows", "25", "--id_column", "id"]
+        flags += ["--then", models[1]] * then
+        flags += ["--confidence", confidence] if then and confidence else []
+        return run_command(score, [*flags, *more])
+
+    run.models, run.engines, run.folder = models, engines, tmp_path
+    run.second = engines["second"]
+    return run
+
+
+def test_without_a_cascade_nothing_has_changed(cascade):
+    flags = ["--input", str(cascade.folder / "news"), "--model", cascade.models[0]]
+    options, _ = parse(ScoreOptions, flags, "score", "")
+    bundle = load_bundle(cascade.models[0])
+    plan = plan_run(options, bundle, [(str(cascade.folder / "news/a.jsonl"), "jsonl")])
+    settings = {"bundle", "engine", "max_tokens", "on_bad_file", "version", "limit"}
+    assert set(plan.settings) == settings
+    assert set(chosen_options(options, bundle)) == {
+        "text_columns", "id_column", "carry_columns", "gold_column", "csv_columns", "engine"
+    }  # fmt: skip
+    assert second_bundle(options, bundle) is None
+    assert cascade(then=False) == 0
+    assert rows(cascade.folder / "out").column_names[-1] == "source_row"
+    told = manifest(cascade.folder / "out")
+    assert not [key for key in (*told, *told["stats"], *told["metrics"]) if "then" in key]
+    assert "rows_by_model" not in told["stats"]
+
+
+def test_drift_is_what_the_first_model_alone_would_show(cascade):
+    assert cascade() == 0
+    assert cascade(output="alone", then=False) == 0
+    with_second, alone = (manifest(cascade.folder / name)["stats"] for name in ("out", "alone"))
+    assert with_second["rows_by_label"] != alone["rows_by_label"]
+    assert profile_of(with_second) == profile_of(alone)
+
+
+def _dies(*_):
+    raise MemoryError("the machine is lost")
+
+
+def test_a_run_that_died_goes_on_and_another_threshold_is_another_plan(
+    cascade, monkeypatch, capsys
+):
+    assert cascade(output="undisturbed") == 0
+    with monkeypatch.context() as context:
+        context.setattr("pipeline.publish._commit", _dies)
+        assert cascade() == 1
+    output = cascade.folder / "out"
+    assert not (output / "_SUCCESS").exists()
+    capsys.readouterr()
+    assert cascade(confidence="0.6") == 2
+    assert "unfinished work of another run (confidence: 0.75 there, 0.6 now)" in (
+        capsys.readouterr().err
+    )
+    assert cascade(then=False) == 2
+    assert "then: " in capsys.readouterr().err
+    batches = cascade.second.batches
+    assert cascade() == 0
+    assert cascade.second.batches == batches  # all was finished but for publishing
+    undisturbed = cascade.folder / "undisturbed"
+    assert rows(output).equals(rows(undisturbed))
+    for count in ("rows_by_model", "first", "confidence", "errors"):
+        assert manifest(output)["stats"][count] == manifest(undisturbed)["stats"][count]
+
+
+def test_beams_counters_agree_with_the_manifest(cascade):
+    news, output = str(cascade.folder / "news" / "a.jsonl"), str(cascade.folder / "out")
+    flags = ["--input", news, "--model", cascade.models[0], "--output", output]
+    flags += ["--then", cascade.models[1], "--confidence", "0.75", "--shard_rows", "25"]
+    options, beam_options = parse(ScoreOptions, flags, "score", "")
+    bundle = load_bundle(cascade.models[0])
+    then = second_bundle(options, bundle)
+    plan = plan_run(options, bundle, [(news, "jsonl")], then)
+    folder.enter(output, plan, bundle.path, False)
+    leave_notes(folder.work_folder(output, plan), bundle, None, then, options.then)
+    pipeline = beam.Pipeline(options=beam_options)
+    build(pipeline, plan, bundle.path, output, None, then.path)
+    result = pipeline.run()
+    result.wait_until_finish()
+    told = manifest(cascade.folder / "out")["metrics"]
+    found = result.metrics().query(MetricsFilter().with_namespace("newsbeam"))
+    counters = {one.key.metric.name: one.committed for one in found["counters"]}
+    sums = {one.key.metric.name: one.committed for one in found["distributions"]}
+    assert counters["then_rows"] == told["then_rows"] > 0
+    for name in ("then_ms", "then_load_ms"):  # whole milliseconds there
+        assert sums[name].sum == approx(told[name], abs=sums[name].count)
+
+
+def test_incremental_runs_know_how_a_row_was_scored(cascade, capsys):
+    output = cascade.folder / "out"
+
+    def runs():
+        return len(list(output.glob("bundle=*/run=*")))
+
+    assert cascade("--incremental") == 0
+    assert cascade("--incremental") == 0
+    assert "nothing new" in capsys.readouterr().out
+    assert runs() == 1
+    assert cascade("--incremental", confidence="0.6") == 0
+    assert runs() == 2
+    assert cascade("--incremental", then=False) == 0
+    assert runs() == 3
+    assert len(list(output.glob("bundle=*"))) == 1
+
+
+def test_the_large_model_fails_on_some_rows(cascade, monkeypatch, capsys):
+    def fails(engine, token_ids):
+        if (token_ids[:, 0] % 2 == 0).any():
+            raise ValueError("even")
+        return PaperEngine.__call__(engine, token_ids)
+
+    monkeypatch.setattr(Shifted, "__call__", fails)
+    assert cascade("--max_error_rate", "0.2") == 0
+    table = rows(cascade.folder / "out").to_pylist()
+    failed = sum(row["model"] == "paper" and row["score"] < 0.75 for row in table)
+    assert failed >= 5
+    assert any(row["model"] == "second" for row in table)
+    sentence = f"second failed on {failed} rows, where paper's unsure label stands."
+    assert sentence in capsys.readouterr().out
+    html = (cascade.folder / "out" / "_report.html").read_text()
+    assert sentence.replace("'", "&#39;") in html
+
+
+def test_bundles_of_one_name_are_told_apart(cascade, tmp_path):
+    described = json.loads((Path(cascade.models[1]) / "bundle.json").read_text())
+    (Path(cascade.models[1]) / "bundle.json").write_text(json.dumps({**described, "name": "paper"}))
+    assert cascade() == 0
+    names = set(rows(tmp_path / "out")["model"].drop_null().to_pylist())
+    assert names == {f"paper-{load_bundle(path).digest[:8]}" for path in cascade.models}
+
+
+def test_a_column_called_model_can_be_carried_but_not_beside_ours(cascade, tmp_path, capsys):
+    news = tmp_path / "news" / "a.jsonl"
+    news.write_text('{"id": "1", "title": "war", "description": "x", "model": "T"}\n')
+    assert cascade("--carry_columns", "model") == 2
+    assert "--carry_columns model:model_in" in capsys.readouterr().err
+    assert cascade("--carry_columns", "model:ford") == 0
+    assert rows(tmp_path / "out")["ford"].to_pylist() == ["T"]
+    assert cascade("--carry_columns", "model", output="alone", then=False) == 0
+    assert rows(tmp_path / "alone")["model"].to_pylist() == ["T"]
+
+
+def test_wrong_use_is_one_line(cascade, tmp_path, capsys):
+    def bundle(name, **changes):
+        path = Path(paper_bundle(tmp_path / name, name))
+        described = json.loads((path / "bundle.json").read_text())
+        (path / "bundle.json").write_text(json.dumps({**described, **changes}))
+        return str(path)
+
+    fewer = bundle("fewer", labels=[*LABELS[:2], "Weather"])
+    other = bundle("other", text_columns=["headline"])
+    cases = [
+        (["--confidence", "0.9"], False, None, "--confidence goes with --then"),
+        ([], True, None, "--then goes with --confidence"),
+        ([], True, "0", "0 is not above 0 and up to 1"),
+        ([], True, "1.01", "1.01 is not above 0 and up to 1"),
+        ([], True, "nan", "nan is not above 0 and up to 1"),
+        ([], True, "high", "invalid certainty value: 'high'"),
+        (["--then", cascade.models[0]], True, "0.9", "--model and --then are the same bundle"),
+        (["--then", str(tmp_path / "none")], True, "0.9", "no bundle at"),
+        (
+            ["--then", fewer],
+            True,
+            "0.9",
+            "must have the same labels: Sports, World only in paper; Weather only in fewer",
+        ),
+        (["--then", other], True, "0.9", "other on headline; choose with --text_columns"),
+    ]
+    for more, then, confidence, message in cases:
+        assert cascade(*more, then=then, confidence=confidence) == 2, message
+        printed = capsys.readouterr()
+        assert message in printed.err and printed.err.count("\n") == 1, printed.err
+    assert not (tmp_path / "out").exists()
+    cascade.engines["other"] = cascade.second
+    assert cascade("--then", other, "--text_columns", "title,description") == 0
+
+
+# ---- the command that helps to choose --------------------------------------------------------
+
+
+def test_the_table_against_literal_values():
+    from model.cascade import THRESHOLDS, Measured, as_text, compare
+
+    answers = np.array(
+        [
+            [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]],
+            [[0.2, 0.8], [0.9, 0.1], [0.1, 0.9], [0.2, 0.8]],
+        ],
+        np.float32,
+    )
+    small, large = Measured("s", answers[0], 2.0), Measured("large", answers[1], 8.0)
+    gold = np.array([0, 0, 1, 0])  # small: right, wrong, right, wrong; large: wrong, right, ...
+    found = {row.pop("confidence"): row for row in compare(small, large, gold)}
+    assert tuple(found) == THRESHOLDS
+    assert found[0.5] == {"passed_on": 0, "accuracy": 0.5, "cost": 0.25}
+    assert found[0.6] == {"passed_on": 0.25, "accuracy": 0.5, "cost": 0.5}
+    assert found[0.7] == {"passed_on": 0.5, "accuracy": 0.75, "cost": 0.75}
+    assert found[0.8] == {"passed_on": 0.75, "accuracy": 0.75, "cost": 1.0}
+    assert found[0.95] == {"passed_on": 1, "accuracy": 0.5, "cost": 1.25}
+    lines = as_text(small, large, gold).splitlines()
+    assert lines[:5] == [
+        "4 texts",
+        "s      alone: accuracy 0.5000, cost 0.250 (2 a second)",
+        "large  alone: accuracy 0.5000, cost 1.000 (0 a second)",
+        "",
+        "confidence  passed on  accuracy   cost",
+    ]
+    assert lines[7] == "0.7            50.00%    0.7500  0.750"
+    assert [line.split()[0] for line in lines[5:-3]] == ["0.5", "0.6", "0.7", "0.8", "0.92"]
+    assert "large's the share that the passed on rows are" in lines[-1]
+
+
+def test_the_command_measures_two_bundles(toy_bundle, large_bundle, oracle, tmp_path, capsys):
+    from model.cascade import main
+
+    texts, labels = zip(*TOY_TEXTS, strict=True)
+    table = pa.table({"title": texts, "description": [""] * len(texts), "truth": labels})
+    pq.write_table(table, tmp_path / "labelled.parquet")
+    flags = ["--model", toy_bundle.path, "--then", large_bundle.path]
+    flags += ["--input", str(tmp_path / "labelled.parquet"), "--label_column", "truth"]
+    assert main(flags) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for confidence in (0.7, 0.8, 0.999):
+        passed = right = 0
+        for text, label in TOY_TEXTS:
+            model, probabilities, _ = oracle(f"{text} ", confidence)
+            passed += model == "large"
+            right += max(probabilities, key=probabilities.__getitem__) == label
+        shown = [line for line in lines if line[:1] in "01" and float(line[:10]) <= confidence]
+        line = shown[-1]  # a threshold that changes nothing has no line of its own
+        share, accuracy, cost = line.split()[1:]
+        assert (share, accuracy) == (f"{passed / 12:.2%}", f"{right / 12:.4f}")
+        assert float(cost) > 0
+
+
+def test_the_commands_errors_are_one_line(toy_bundle, large_bundle, tmp_path, capsys):
+    from model.cascade import main
+
+    paper = paper_bundle(tmp_path / "paper")
+    described = json.loads((Path(paper) / "bundle.json").read_text())
+    described["text_columns"] = ["headline"]
+    (Path(paper) / "bundle.json").write_text(json.dumps(described))
+    for then, message in (
+        (toy_bundle.path, "the same bundle, toy"),
+        (str(tmp_path), "is no bundle"),
+        (paper, "paper on headline"),
+        (large_bundle.path, "none.parquet: there is no such file"),
+    ):
+        flags = ["--model", toy_bundle.path, "--then", then, "--label_column", "label"]
+        assert main([*flags, "--input", str(tmp_path / "none.parquet")]) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
