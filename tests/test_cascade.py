@@ -489,15 +489,16 @@ def test_the_command_measures_two_bundles(toy_bundle, large_bundle, oracle, tmp_
     flags += ["--input", str(tmp_path / "labelled.parquet"), "--label_column", "truth"]
     assert main(flags) == 0
     lines = capsys.readouterr().out.splitlines()
+    table = [line.split() for line in lines[lines.index("") + 2 : -3]]
     for confidence in (0.7, 0.8, 0.999):
         passed = right = 0
         for text, label in TOY_TEXTS:
             model, probabilities, _ = oracle(f"{text} ", confidence)
             passed += model == "large"
             right += max(probabilities, key=probabilities.__getitem__) == label
-        shown = [line for line in lines if line[:1] in "01" and float(line[:10]) <= confidence]
-        line = shown[-1]  # a threshold that changes nothing has no line of its own
-        share, accuracy, cost = line.split()[1:]
+        # A threshold that changes nothing has no line of its own.
+        row = [row for row in table if float(row[0]) <= confidence][-1]
+        share, accuracy, cost = row[1:]
         assert (share, accuracy) == (f"{passed / 12:.2%}", f"{right / 12:.4f}")
         assert float(cost) > 0
 
