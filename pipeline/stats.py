@@ -26,6 +26,9 @@ Stats = dict[str, Any]
 def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) -> Stats:
     """Counts what a report wants to know of a scored Table.
 
+    With a `model` column (a cascade), `rows_by_model` is in it, too, and in `first` what
+    `_of_labels` says of the first model's own labels.
+
     Args:
         table: with the columns of the documents and of the scores.
         max_tokens: tokens that the model sees of a text.
@@ -37,8 +40,7 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
         (rows and errors of each), `sessions` (rows of each), `confidence` (counts by label and bin
         of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`), `length_sum` (tokens
         before truncation), `truncated` (rows), `counts` (what the stages measured), `examples`;
-        and with a `gold` column `gold`. Of a cascade `rows_by_model`, and in `first` what
-        `_of_labels` says of the first model's own labels.
+        and with a `gold` column `gold`.
     """
     piece = piece_of(table)
     error = table["error"].combine_chunks()
@@ -60,11 +62,11 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
     }
     if session is not None:
         stats["sessions"] = {session: table.num_rows}
+    if "gold" in table.column_names:
+        stats["gold"] = _gold(table, scored, piece)
     if "model" in table.column_names:
         stats["rows_by_model"] = _value_counts(scored["model"].cast(pa.string()))
         stats["first"] = _of_labels(scored, "first_label", "first_score")
-    if "gold" in table.column_names:
-        stats["gold"] = _gold(table, scored, piece)
     return stats
 
 
