@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Makes .venv from a lock file, or brings it up to date: .ci/make_venv.sh LOCK
-# uv installs what pip would, ten times as fast; pip takes over where uv finds no index.
+# Makes .venv from a lock file, or brings it up to date: .ci/make_venv.sh LOCK [FOLDER]
+# uv installs what pip would, ten times as fast; pip takes over where uv finds no index. A lock file
+# names all there is to install, so neither looks at dependencies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
-stamp=.venv/$(basename "$lock").installed
-[ "$lock" = requirements.lock ] && [ -e .venv/requirements-test.lock.installed ] &&
-    stamp=.venv/requirements-test.lock.installed && lock=requirements-test.lock
+venv=${2:-.venv}
+stamp=$venv/$(basename "$lock").installed
+[ "$lock" = requirements.lock ] && [ -e "$venv/requirements-test.lock.installed" ] &&
+    stamp=$venv/requirements-test.lock.installed && lock=requirements-test.lock
 cmp -s "$lock" "$stamp" && exit 0
 
 python=
@@ -21,9 +23,9 @@ if [ -z "$python" ]; then
     echo "newsbeam needs Python 3.11 or 3.12 with its venv module (Debian: apt install python3-venv)" >&2
     exit 2
 fi
-echo "installing $lock into .venv (once; a few minutes at most)" >&2
-[ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" ||
-    .venv/bin/python -m pip install --quiet --require-hashes -r "$lock"
+echo "installing $lock into $venv (once; a few minutes at most)" >&2
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes -r "$lock" ||
+    "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$lock"
 cp "$lock" "$stamp"

@@ -1,0 +1,160 @@
+"""Who is measured: each contender is one command on one corpus."""
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.corpora import CHUNK_ROWS
+
+START = ":start"  # the same command on a corpus of next to nothing: its start-up
+START_ROUNDS = 3
+TWO_WORKERS = ("--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
+
+
+class Corpus(NamedTuple):
+    """A corpus of `benchmarks.corpora`, or AG News' test set as it is."""
+
+    kind: str
+    rows: int
+    row_group: int = CHUNK_ROWS
+
+    def file(self, settings: "Settings") -> Path:
+        """Where it lies."""
+        if self.kind == "test":
+            return settings.agnews / "test.parquet"
+        return settings.work / f"{self.kind}-{self.rows}-{self.row_group}.parquet"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything lies, and how much of it is taken."""
+
+    small: Path
+    minilm: Path
+    backbone: Path
+    agnews: Path
+    work: Path
+    scale: float = 1.0
+    minilm_rows: int = 20_000
+    confidence: float = 0.95
+
+    def rows(self, rows: int) -> int:
+        """So many rows, at this scale."""
+        return max(64, int(rows * self.scale))
+
+    @property
+    def hugging_face(self) -> Path:
+        """The MiniLM bundle as a Hugging Face directory."""
+        return self.work / "hugging-face"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A command.
+
+    Attributes:
+        name: by which rows of the table call it.
+        what: what a reader is told it is.
+        program: `score` (that is us), a peer's name, or `import` (of TensorFlow, nothing else).
+        model: `small`, `minilm` or `hugging_face`.
+        corpus: what it labels.
+        rows: so many of its rows only.
+        options: more options.
+        most_rounds: it takes too long for all rounds.
+        starts: whether its start-up is measured by a run on next to nothing; else it tells itself
+            when it was ready.
+    """
+
+    name: str
+    what: str
+    program: str
+    model: str
+    corpus: Corpus
+    rows: int | None = None
+    options: tuple[str, ...] = ()
+    most_rounds: int | None = None
+    starts: bool = False
+
+    def start(self) -> "Contender":
+        """The run that measures its start-up."""
+        return dataclasses.replace(
+            self,
+            name=self.name + START,
+            what=f"{self.what}: start-up",
+            corpus=Corpus("news", 64, 32),
+            rows=None,
+            most_rounds=START_ROUNDS,
+            starts=False,
+        )
+
+    def command(self, settings: Settings, output: Path) -> list[str]:
+        """The command line."""
+        if self.program == "import":
+            return [sys.executable, "-c", "import tensorflow"]
+        corpus = str(self.corpus.file(settings))
+        common = ["--model", str(getattr(settings, self.model)), "--input", corpus]
+        if self.program == "score":
+            command = [sys.executable, "-m", "pipeline.score", *common, "--output", str(output)]
+            return [*command, "--id_column", "id", *self.options]
+        limit = [] if self.rows is None else ["--rows", str(self.rows)]
+        peer = [sys.executable, "-m", "benchmarks.peers", self.program, *common, *limit]
+        return [*peer, "--output", f"{output}.parquet", *self.options]
+
+
+def all_contenders(settings: Settings) -> dict[str, Contender]:
+    """Everybody, by name, in the order of a round; start-ups beside those whose they are."""
+    rows = settings.rows
+    million, hundred = Corpus("news", rows(1_000_000)), Corpus("news", rows(100_000))
+    five = Corpus("news", rows(5_000_000))
+    # A few row groups, so that two workers have something to share.
+    few = rows(settings.minilm_rows)
+    bert = Corpus("news", few, max(32, few // 4))
+    test = Corpus("test", 3_800)
+    part = rows(40_000)
+    then = ("--then", str(settings.minilm), "--confidence", str(settings.confidence))
+    gold = ("--gold_column", "label")
+    each = [
+        Contender("small", "newsbeam", "score", "small", million, starts=True),
+        Contender("small-keras", "Keras predict", "keras_padded", "small", million, part),
+        Contender(
+            "small-idiom", "Beam RunInference", "beam_idiom", "small", Corpus("news", part),
+            starts=True,
+        ),
+        Contender("small-bare", "bare loop", "bare_loop", "small", million, rows(200_000)),
+        Contender("small-machine", "machine", "machine", "small", hundred),
+        Contender("import", "import tensorflow", "import", "small", hundred),
+        Contender("small-100k", "newsbeam", "score", "small", hundred, starts=True),
+        Contender("repeats", "newsbeam", "score", "small", Corpus("repeats", hundred.rows)),
+        Contender(
+            "long", "newsbeam", "score", "small", Corpus("long", rows(10_000)), most_rounds=1
+        ),
+        Contender("small-5m", "newsbeam", "score", "small", five, most_rounds=1),
+        Contender("minilm", "newsbeam", "score", "minilm", bert, starts=True),
+        Contender(
+            "minilm-hf", "Hugging Face pipeline", "transformers_pipeline", "hugging_face", bert,
+            rows(1_000),
+        ),
+        Contender("minilm-keras", "Keras predict", "keras_padded", "minilm", bert, rows(1_000)),
+        Contender(
+            "minilm-tf", "newsbeam, TensorFlow", "score", "minilm", bert,
+            options=("--engine", "tensorflow"), starts=True,
+        ),
+        Contender("minilm-machine", "machine", "machine", "minilm", bert),
+        Contender(
+            "minilm-two", "newsbeam, two workers", "score", "minilm", bert,
+            options=TWO_WORKERS, starts=True,
+        ),
+        Contender("alone", "newsbeam", "score", "minilm", test, options=gold, starts=True),
+        Contender(
+            "cascade", "newsbeam, cascade", "score", "small", test, options=(*then, *gold),
+            starts=True,
+        ),
+    ]  # fmt: skip
+    found: dict[str, Contender] = {}
+    for one in each:
+        found[one.name] = one
+        if one.starts:
+            found[one.name + START] = one.start()
+    return found

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The benchmark, from nothing: makes .venv-benchmarks (6 GB, most of it PyTorch), then measures.
+# Takes what `python -m benchmarks.run --help` says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+.ci/make_venv.sh requirements-benchmarks.lock .venv-benchmarks
+exec .venv-benchmarks/bin/python -m benchmarks.run "$@"
