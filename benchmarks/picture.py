@@ -41,8 +41,10 @@ def draw(rows: list[Row], sessions: list[Session], file: Path) -> bool:
         way = "at most" if row.at_most else "at least"
         unit = f" {row.unit}" if row.unit else ""
         said = f"{median:.3g}{unit}  ({way} {row.bar:g})"
-        axes.text(max(length, ends[1]) + 0.03, place, said, va="center", fontsize=8.5)
-    axes.axvline(1, color="#222222", linewidth=1, linestyle="--")
+        place_of_text = max(length, ends[1]) + 0.03
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        axes.text(place_of_text, place, said, va="center", fontsize=8.5, bbox=ground)
+    axes.axvline(1, color="#222222", linewidth=1, linestyle="--", zorder=1.5)
     axes.set_yticks(range(len(shown)), [row.what for row, _ in shown], fontsize=8.5)
     axes.invert_yaxis()
     longest = max(row.over_bar(one) or 0.0 for row, many in shown for one in many)

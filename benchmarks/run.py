@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Contender, Settings, all_contenders
+from benchmarks.contenders import MINILM_ROWS, Contender, Settings, all_contenders
 from benchmarks.corpora import KINDS, Words, write_corpus
 from benchmarks.measure import QUIET, measure
 from benchmarks.picture import draw
@@ -42,7 +43,12 @@ def parse() -> argparse.Namespace:
     flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument("--only", nargs="+", metavar="ROW", help="these rows of the table")
     flags.add_argument("--scale", type=float, default=1.0, help="share of the rows to take")
-    flags.add_argument("--minilm_rows", type=int, default=20_000, help="texts for MiniLM")
+    flags.add_argument(
+        "--minilm_rows",
+        type=int,
+        default=MINILM_ROWS,
+        help="texts for MiniLM (default: %(default)s)",
+    )
     flags.add_argument("--small", type=Path, default=ROOT / "bundles" / "agnews-transformer")
     flags.add_argument("--minilm", type=Path, default=ROOT / "bundles" / "minilm")
     flags.add_argument(
@@ -141,6 +147,8 @@ def report(output: Path, settings: Settings) -> None:
 def main() -> int:
     """Runs the command line; returns the exit code."""
     options = parse()
+    # So that a contender is killed, and its folder deleted, when this process is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.list:
         for row in all_rows():
             print(f"{row.name:18} {row.what}")

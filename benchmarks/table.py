@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import START, Contender
-from benchmarks.rows import Row, starts_of
+from benchmarks.rows import Round, Row, starts_of
 from benchmarks.sessions import Session, latest, why_not
 
 
@@ -117,21 +117,17 @@ def _precision(row: Row, session: Session) -> str:
 
 
 def _rate_and_start(name: str, runs: list[dict[str, Any]], session: Session) -> tuple[str, str]:
-    starts = starts_of(session["runs"])
     if name == "import":
         return "", f"{statistics.median(run['seconds'] for run in runs):.1f}"
     if "rates" in runs[0]:
         return "", ""
-    if "ready" in runs[0]:
-        rate = statistics.median(r["rows"] / (r["done"] - r["ready"]) for r in runs)
-        return f"{rate:,.0f}", f"{statistics.median(r['ready'] for r in runs):.1f}"
-    if name not in starts:
+    rounds = [Round({name: run}, starts_of(session["runs"])) for run in runs]
+    try:
+        rate = statistics.median(one.rate(name) for one in rounds)
+        start = statistics.median(one.start(name) for one in rounds)
+    except KeyError:  # its start-up wasn't measured in this session
         return "", ""
-    empty = starts[name]
-    rate = statistics.median(
-        (r["rows"] - empty["rows"]) / (r["seconds"] - empty["seconds"]) for r in runs
-    )
-    return f"{rate:,.0f}", f"{empty['seconds']:.1f}"
+    return f"{rate:,.0f}", f"{start:.1f}"
 
 
 def _model(contender: Contender, run: dict[str, Any]) -> str:

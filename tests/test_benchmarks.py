@@ -318,6 +318,7 @@ def test_keras_padded_labels_as_the_pipeline_does(corpus, toy_bundle, our_labels
     assert labels_of(tmp_path / "labels.parquet") == our_labels[:25]
 
 
+@pytest.mark.slow
 def test_the_gpu_benchmark_measures_what_it_says_on_any_device():
     code = """
 import json
@@ -329,6 +330,7 @@ print(gpu.table("toy card", gpu.matrix_rate(64, 1), {"toy": told}))
 print(json.dumps({**told, "card": gpu.card()}))
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiles faster
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
