@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,10 @@ from benchmarks.contenders import START
 MILLION, MINILM_TEXTS = 1_000_000, 20_000
 GIGABYTE = 1e9
 MOST_OVER = 3.0
+
+
+class TooShort(ValueError):
+    """A run took no longer than the run on next to nothing: it has no rate."""
 
 
 class Round:
@@ -35,7 +40,10 @@ class Round:
         if "ready" in run:
             return run["rows"] / (run["done"] - run["ready"])
         empty = self._starts[_same_start(name)]
-        return (run["rows"] - empty["rows"]) / (run["seconds"] - empty["seconds"])
+        rows, seconds = run["rows"] - empty["rows"], run["seconds"] - empty["seconds"]
+        if rows <= 0 or seconds <= 0:
+            raise TooShort(name)
+        return rows / seconds
 
     def seconds(self, name: str, rows: int | None = None) -> float:
         """Seconds for so many rows, start-up included once; as measured for its own rows."""
@@ -213,7 +221,7 @@ def starts_of(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def figures(row: Row, runs: list[dict[str, Any]]) -> list[float]:
-    """The row's figure in each round in which all that it needs has run."""
+    """The row's figure in each round in which all that it needs has run, and for long enough."""
     starts = starts_of(runs)
     by_round: dict[int, dict[str, dict[str, Any]]] = {}
     for run in runs:
@@ -223,8 +231,9 @@ def figures(row: Row, runs: list[dict[str, Any]]) -> list[float]:
     started = [name.removesuffix(START) for name in row.needs if name.endswith(START)]
     if any(name not in starts for name in started):
         return []
-    return [
-        row.value(Round(there, starts))
-        for _, there in sorted(by_round.items())
-        if all(name in there for name in needed)
-    ]
+    found = []
+    for _, there in sorted(by_round.items()):
+        if all(name in there for name in needed):
+            with suppress(TooShort):
+                found.append(row.value(Round(there, starts)))
+    return found

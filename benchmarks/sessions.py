@@ -85,6 +85,8 @@ def why_not(row: Row, sessions: list[Session]) -> str:
             errors = [r["error"] for r in session["runs"] if r["contender"] == name if "error" in r]
             if errors:
                 return f"failed: {name}: {errors[-1]}"
+        if set(row.needs) <= {run["contender"] for run in session["runs"]}:
+            return "too few rows to take the start-up off"
     return "not run yet"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import START, Contender
-from benchmarks.rows import Round, Row, starts_of
+from benchmarks.rows import Round, Row, TooShort, starts_of
 from benchmarks.sessions import Session, latest, why_not
 
 
@@ -125,7 +125,7 @@ def _rate_and_start(name: str, runs: list[dict[str, Any]], session: Session) -> 
     try:
         rate = statistics.median(one.rate(name) for one in rounds)
         start = statistics.median(one.start(name) for one in rounds)
-    except KeyError:  # its start-up wasn't measured in this session
+    except (KeyError, TooShort):  # no start-up in this session, or hardly more than that
         return "", ""
     return f"{rate:,.0f}", f"{start:.1f}"
 

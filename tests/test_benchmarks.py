@@ -190,6 +190,12 @@ def test_a_row_needs_all_of_its_contenders():
     )
 
 
+def test_a_run_no_longer_than_its_start_up_has_no_rate():
+    short = [*runs_of("small", 8, 60, rows=1_000_000), *SMALL[3:]]
+    found = figures(row_named("small-keras-rate"), short)
+    assert found == [pytest.approx(999_936 / (50 * 5_000))]
+
+
 def test_the_machines_rate_is_that_of_the_precision_in_use():
     rates = {"float32": 2e9, "bfloat16": 8e9}
     runs = [*SMALL, *runs_of("small-machine", 5, rates=rates, flops=1e5, rows=10)]
