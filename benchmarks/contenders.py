@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.corpora import CHUNK_ROWS
-
 START = ":start"  # the same command on a corpus of next to nothing: its start-up
 START_ROUNDS = 3
 MINILM_ROWS = 4_000  # 20,000 would take the hour that all may take
@@ -20,13 +18,15 @@ class Corpus(NamedTuple):
 
     kind: str
     rows: int
-    row_group: int = CHUNK_ROWS
+    files: int = 1
 
     def file(self, settings: "Settings") -> Path:
-        """Where it lies."""
+        """Where it lies: a file, or a folder of several."""
         if self.kind == "test":
             return settings.agnews / "test.parquet"
-        return settings.work / f"{self.kind}-{self.rows}-{self.row_group}.parquet"
+        if self.files > 1:
+            return settings.work / f"{self.kind}-{self.rows}-in-{self.files}"
+        return settings.work / f"{self.kind}-{self.rows}.parquet"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Contender:
             self,
             name=self.name + START,
             what=f"{self.what}: start-up",
-            corpus=Corpus("news", 64, 32),
+            corpus=Corpus("news", 64, 2),
             rows=None,
             most_rounds=START_ROUNDS,
             starts=False,
@@ -110,9 +110,9 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
     rows = settings.rows
     million, hundred = Corpus("news", rows(1_000_000)), Corpus("news", rows(100_000))
     five = Corpus("news", rows(5_000_000))
-    # A few row groups, so that two workers have something to share.
-    few = rows(settings.minilm_rows)
-    bert = Corpus("news", few, max(32, few // 4))
+    # Two files, so that two workers have something to share: rows of a Parquet file are planned
+    # 131,072 at a time.
+    bert = Corpus("news", rows(settings.minilm_rows), 2)
     test = Corpus("test", 3_800)
     part = rows(40_000)
     then = ("--then", str(settings.minilm), "--confidence", str(settings.confidence))

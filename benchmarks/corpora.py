@@ -16,8 +16,10 @@ with it, and a longer `news` begins with the rows of a shorter one.
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -108,25 +110,36 @@ def chunks(words: Words, kind: str, rows: int, seed: int = 0) -> Iterator[pa.Tab
 
 
 def write_corpus(
-    words: Words, kind: str, rows: int, file: Path, row_group: int | None = None, seed: int = 0
+    words: Words, kind: str, rows: int, output: Path, files: int = 1, seed: int = 0
 ) -> None:
-    """Writes a corpus as one Parquet file, beside its place and renamed into it.
+    """Writes a corpus beside its place and renames it into it.
 
     Args:
         words: what texts are made of.
         kind: one of `KINDS`.
         rows: how many.
-        file: what to write.
-        row_group: rows of a row group; `CHUNK_ROWS` unless given.
+        output: the Parquet file, or with several files their folder.
+        files: how many; each has its share of every chunk.
         seed: the same seed gives the same corpus.
     """
-    beside = file.with_name(f".{file.name}.tmp")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = output.with_name(f".{output.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
     schema = pa.schema({"id": pa.int64(), "title": pa.string(), "description": pa.string()})
-    with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+    with ExitStack() as stack:
+        names = [beside / f"{number:03d}.parquet" for number in range(files)]
+        writers = [pq.ParquetWriter(name, schema, compression="zstd") for name in names]
+        for writer in writers:
+            stack.enter_context(writer)
         for table in chunks(words, kind, rows, seed):
-            writer.write_table(table.cast(schema), row_group or CHUNK_ROWS)
-    beside.replace(file)
+            ends = [table.num_rows * number // files for number in range(files + 1)]
+            for writer, start, end in zip(writers, ends, ends[1:], strict=False):
+                writer.write_table(table.slice(start, end - start).cast(schema))
+    if files > 1:
+        beside.replace(output)
+    else:
+        names[0].replace(output)
+        beside.rmdir()
 
 
 def _split(column: pa.Array) -> pa.ListArray:
@@ -189,11 +202,11 @@ def main() -> int:
     flags.add_argument("--output", required=True, type=Path, help="the Parquet file to write")
     flags.add_argument("--kind", choices=KINDS, default="news")
     flags.add_argument("--rows", required=True, type=int)
-    flags.add_argument("--row_group", type=int)
+    flags.add_argument("--files", type=int, default=1, help="with several, --output is a folder")
     flags.add_argument("--seed", type=int, default=0)
     options = flags.parse_args()
     words = Words.of_agnews(options.agnews)
-    write_corpus(words, options.kind, options.rows, options.output, options.row_group, options.seed)
+    write_corpus(words, options.kind, options.rows, options.output, options.files, options.seed)
     return 0
 
 

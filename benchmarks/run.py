@@ -97,12 +97,12 @@ def unavailable(contender: Contender, settings: Settings, help_text: str) -> str
 
 def make_corpora(contenders: Iterable[Contender], settings: Settings) -> None:
     """Writes the corpora that aren't there yet."""
-    missing = {c.corpus for c in contenders if not c.corpus.file(settings).is_file()}
+    missing = {c.corpus for c in contenders if not c.corpus.file(settings).exists()}
     words = Words.of_agnews(settings.agnews) if missing else None
     for corpus in sorted(missing):
         if words is not None and corpus.kind in KINDS:
             say(f"making {corpus.rows:,} rows of {corpus.kind}")
-            write_corpus(words, corpus.kind, corpus.rows, corpus.file(settings), corpus.row_group)
+            write_corpus(words, corpus.kind, corpus.rows, corpus.file(settings), corpus.files)
 
 
 def export_hugging_face(settings: Settings) -> str | None:

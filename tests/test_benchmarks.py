@@ -15,6 +15,7 @@ import pytest
 from benchmarks.arithmetic import document_flops
 from benchmarks.contenders import Contender, Corpus, Settings, all_contenders
 from benchmarks.corpora import Words, chunks, write_corpus
+from benchmarks.peers.common import read_texts
 from benchmarks.process import Failed, run_process
 from benchmarks.rounds import run_all, schedule
 from benchmarks.rows import Row, all_rows, figures
@@ -82,12 +83,17 @@ def test_long_articles_have_100_to_2000_words(words):
     assert apart == pytest.approx(1.349 * 0.6, rel=0.1)
 
 
-def test_a_corpus_has_the_row_groups_that_were_asked_for(words, tmp_path):
-    write_corpus(words, "news", 90, tmp_path / "news.parquet", row_group=40)
-    with pq.ParquetFile(tmp_path / "news.parquet") as file:
-        groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    assert groups == [40, 40, 10]
-    assert [path.name for path in tmp_path.iterdir()] == ["news.parquet"]
+def test_a_corpus_is_one_file_or_a_folder_of_several(words, tmp_path):
+    write_corpus(words, "news", 90, tmp_path / "news.parquet")
+    write_corpus(words, "news", 90, tmp_path / "news", files=4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["news", "news.parquet"]
+    one = pq.read_table(tmp_path / "news.parquet")
+    several = [pq.read_table(path) for path in sorted((tmp_path / "news").iterdir())]
+    assert [table.num_rows for table in several] == [22, 23, 22, 23]
+    assert pa.concat_tables(several).equals(one)
+    ids, texts = read_texts(tmp_path / "news", ["title", "description"], 50)
+    assert ids.to_pylist() == list(range(50))
+    assert texts.to_pylist() == texts_of([one.slice(0, 50)])
 
 
 def test_operations_of_a_transformer_are_those_of_a_count_by_hand():

@@ -19,7 +19,11 @@ def parse(peers: Sequence[str], description: str) -> tuple[str, argparse.Namespa
     flags = argparse.ArgumentParser(prog="benchmarks.peers", description=description)
     flags.add_argument("peer", choices=peers)
     flags.add_argument("--model", required=True, help="a bundle, or a Hugging Face directory")
-    flags.add_argument("--input", required=True, help="a Parquet file with `id` and the texts")
+    flags.add_argument(
+        "--input",
+        required=True,
+        help="a Parquet file, or a folder of them, with `id` and the texts",
+    )
     flags.add_argument("--output", help="the Parquet file to write, with `id` and `label`")
     flags.add_argument("--rows", type=int, help="take the first ones only")
     flags.add_argument("--engine", default="auto")
@@ -35,14 +39,13 @@ def read_texts(
     Returns:
         Their ids, and their texts: the columns joined by a space.
     """
+    files = sorted(Path(file).glob("*.parquet")) if Path(file).is_dir() else [Path(file)]
     parts: list[pa.Table] = []
-    count = 0
-    with pq.ParquetFile(file) as opened:
-        for group in range(opened.num_row_groups):
-            parts.append(opened.read_row_group(group, columns=["id", *columns]))
-            count += parts[-1].num_rows
-            if rows is not None and count >= rows:
-                break
+    for one in files:
+        with pq.ParquetFile(one) as opened:
+            for group in range(opened.num_row_groups):
+                if rows is None or sum(part.num_rows for part in parts) < rows:
+                    parts.append(opened.read_row_group(group, columns=["id", *columns]))
     table = pa.concat_tables(parts).slice(0, rows).combine_chunks()
     texts = pc.binary_join_element_wise(
         *(table[name] for name in columns), " ", null_handling="replace", null_replacement=""
