@@ -23,7 +23,9 @@ from model.arguments import Parser, positive, share
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scratch": {"epochs": 12, "batch_size": 64, "learning_rate": 2e-3},
     "finetune": {"epochs": 3, "batch_size": 32, "learning_rate": 3e-5},
-    "frozen": {"epochs": 30, "batch_size": 32, "learning_rate": 1e-3},
+    # On AG News' held-out rows, MiniLM's pooled features had 0.859 at 1e-3, 0.868 at 1e-2, and
+    # 0.872 at 3e-2; mean features hardly mind.
+    "frozen": {"epochs": 30, "batch_size": 32, "learning_rate": 3e-2},
 }
 RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
