@@ -25,7 +25,8 @@ class KeepEpochs(keras.callbacks.Callback):
 
     Args:
         folder: Where they lie; `history.json` is written last and says which epochs are done.
-        monitor: The figure to compare; more is better. None keeps the last epoch.
+        monitor: The figure to compare; more is better, and of equal epochs the later one, whose
+            learning rate has come further down. None keeps the last epoch.
     """
 
     def __init__(self, folder: Path, monitor: str | None):
@@ -44,7 +45,7 @@ class KeepEpochs(keras.callbacks.Callback):
         figures = {name: float(value) for name, value in (logs or {}).items()}
         figures["seconds"] = time.monotonic() - self._began
         earlier = [past[self._monitor] for past in history] if self._monitor else []
-        if not earlier or figures[self._monitor] > max(earlier):
+        if not earlier or figures[self._monitor] >= max(earlier):
             self.model.save_weights(self._folder / "best.weights.h5")
         self.model.save_weights(_state_file(self._folder, epoch + 1))
         beside = self._folder / "history.json.tmp"

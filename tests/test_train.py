@@ -50,6 +50,22 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert not Path(trained.path + ".training").exists()
 
 
+def test_of_equal_epochs_the_later_one_is_kept(tmp_path):
+    import keras
+
+    from model.fitting import KeepEpochs
+
+    network = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+    keep = KeepEpochs(tmp_path, "val_accuracy")
+    keep.set_model(network)
+    for epoch, accuracy in enumerate([0.7, 0.9, 0.9, 0.8]):
+        network.set_weights([np.full([1, 1], epoch, np.float32), np.zeros(1, np.float32)])
+        keep.on_epoch_begin(epoch)
+        keep.on_epoch_end(epoch, {"val_accuracy": accuracy})
+    network.load_weights(tmp_path / "best.weights.h5")
+    assert network.get_weights()[0].tolist() == [[2.0]]
+
+
 def test_the_best_epoch_is_kept(trained):
     best = max(epoch["val_accuracy"] for epoch in trained.training["history"])
     assert trained.metrics["validation"]["accuracy"] == pytest.approx(best)
