@@ -23,7 +23,9 @@ LENGTH_BINS = len(TOKEN_EDGES)
 Stats = dict[str, Any]
 
 
-def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) -> Stats:
+def table_stats(
+    table: pa.Table, max_tokens: int, session: str | None = None, worker: str | None = None
+) -> Stats:
     """Counts what a report wants to know of a scored Table.
 
     With a `model` column (a cascade), `rows_by_model` is in it, too, and in `first` what
@@ -34,13 +36,14 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
         max_tokens: tokens that the model sees of a text.
         session: when the process that leads the run was started; a run that is continued has
             several.
+        worker: the process that scored it.
 
     Returns:
         `rows`, `labelled`, `rows_by_label`, `score_sums` (by label), `errors` (by code), `sources`
-        (rows and errors of each), `sessions` (rows of each), `confidence` (counts by label and bin
-        of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`), `length_sum` (tokens
-        before truncation), `truncated` (rows), `counts` (what the stages measured), `examples`;
-        and with a `gold` column `gold`.
+        (rows and errors of each), `sessions` and `workers` (rows of each), `confidence` (counts by
+        label and bin of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`),
+        `length_sum` (tokens before truncation), `truncated` (rows), `counts` (what the stages
+        measured), `examples`; and with a `gold` column `gold`.
     """
     piece = piece_of(table)
     error = table["error"].combine_chunks()
@@ -62,6 +65,8 @@ def table_stats(table: pa.Table, max_tokens: int, session: str | None = None) ->
     }
     if session is not None:
         stats["sessions"] = {session: table.num_rows}
+    if worker is not None:
+        stats["workers"] = {worker: table.num_rows}
     if "gold" in table.column_names:
         stats["gold"] = _gold(table, scored, piece)
     if "model" in table.column_names:

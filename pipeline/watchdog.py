@@ -31,9 +31,14 @@ class WorkerLostError(NewsbeamError):
 def register_worker(work: str | None) -> None:
     """Leaves this process' name in the work folder."""
     if work is not None:
-        path = storage.join(work, PREFIX + _name(psutil.Process()))
+        path = storage.join(work, PREFIX + worker_name())
         if not storage.exists(path):
             storage.write_bytes(path, b"")
+
+
+def worker_name() -> str:
+    """This process' name: host, process id and time of its start."""
+    return _name(psutil.Process())
 
 
 def forget_workers(work: str) -> None:

@@ -17,6 +17,7 @@ from pipeline.corpus import CARRIED, METADATA_KEY, piece_of
 from pipeline.failure import failures_told
 from pipeline.plan import Plan, load_plan
 from pipeline.stats import Stats, table_stats
+from pipeline.watchdog import worker_name
 
 COMPRESSION = "zstd"
 
@@ -40,10 +41,12 @@ class _WriteLabels(beam.DoFn):
     def setup(self) -> None:
         self._plan = load_plan(self._plan_path)
         self._session = storage.read_json(storage.join(self._work, "started.json"))["time"]
+        self._worker = worker_name()
 
     def process(self, table: pa.Table) -> Iterator[str]:
         with failures_told(self._work):
-            stats = table_stats(table, self._plan.settings["max_tokens"], self._session)
+            most = self._plan.settings["max_tokens"]
+            stats = table_stats(table, most, self._session, self._worker)
             name = write_table(table, self._plan, self._work, stats)
             _count(stats)
             yield name

@@ -41,13 +41,14 @@ def test_statistics_of_a_small_table():
         tokens=30,
         model_ms=1.5,
     )
-    stats = table_stats(table, max_tokens=16, session="noon")
+    stats = table_stats(table, max_tokens=16, session="noon", worker="host-12-1700")
     assert (stats["rows"], stats["labelled"], stats["truncated"]) == (6, 4, 1)
     assert stats["rows_by_label"] == {"Sports": 2, "World": 2}
     assert stats["score_sums"] == pytest.approx({"Sports": 1.69, "World": 1.25}, abs=1e-6)
     assert stats["errors"] == {"blank": 1, "json": 1}
     assert stats["sources"] == {"a.parquet": {"rows": 6, "errors": 2}}
     assert stats["sessions"] == {"noon": 6}
+    assert stats["workers"] == {"host-12-1700": 6}
     assert stats["confidence"] == {"Sports": {"14": 1, "19": 1}, "World": {"5": 1, "19": 1}}
     assert stats["lengths"] == {"0": 1, "3": 1, "6": 2}  # 16 and 20 share a bin
     assert (stats["length_sum"], stats["counts"]) == (41, {"tokens": 30, "model_ms": 1.5})

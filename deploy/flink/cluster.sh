@@ -1,54 +1,90 @@
 #!/usr/bin/env bash
-# A Flink cluster of one JobManager and two TaskManagers on this machine, with Beam's worker pool
-# and job server, each a process of its own: cluster.sh up|down|kill-one|kill-pool|status
+# A Flink cluster on this machine, with Beam's worker pool and job server, each a process of its
+# own: cluster.sh fetch|up|kill-one|start-one|kill-pool|status|down
 #
-# FLINK_WORK   where jars, logs and process ids lie (default: .cache/flink)
-# FLINK, BEAM  versions of Flink and of Beam's job server; their registries must have both
+# FLINK, BEAM   versions of Flink and of Beam's job server; their registries must have both
+# FLINK_JARS    where the jars lie (default: .cache/flink)
+# FLINK_RUN     where logs, settings and process ids of this cluster lie (default: its run/)
+# TASKMANAGERS  how many of them (default: 2)
+# REST_PORT, RPC_PORT, JOB_PORT, POOL_PORT (8081, 6123, 8099, 50000)
 set -euo pipefail
+set -m # each process becomes a group of its own, which is killed with all it has started
 root=$(cd "$(dirname "$0")/../.." && pwd)
-work=${FLINK_WORK:-$root/.cache/flink}
 FLINK=${FLINK:-1.19.3}
 BEAM=${BEAM:-2.62.0}
+jars=${FLINK_JARS:-$root/.cache/flink}
+run=${FLINK_RUN:-$jars/run}
 python=${PYTHON:-$root/.venv/bin/python}
+taskmanagers=${TASKMANAGERS:-2}
 slots=${SLOTS:-2} # more than a TaskManager is given, so that one of them can take it all
-mkdir -p "$work/pids" "$work/log" "$work/conf"
+rest=${REST_PORT:-8081} rpc=${RPC_PORT:-6123} job=${JOB_PORT:-8099} pool=${POOL_PORT:-50000}
+flink=$jars/flink-$FLINK beam=$jars/beam-$BEAM-flink-${FLINK%.*}
+mkdir -p "$run/pids" "$run/log" "$run/conf"
 
+# 3: what it takes is not here; 1: it is, and doesn't work.
 missing() { echo "cluster.sh: $1" >&2; exit 3; }
+failed() { echo "cluster.sh: $1" >&2; exit 1; }
 
+# Fetches the jars, once. What is there with its .done is whole.
 fetch() {
     command -v java >/dev/null || missing "there is no Java"
-    if [ ! -d "$work/flink/lib" ]; then
-        "$python" -m pip --version >/dev/null 2>&1 && pip=("$python" -m pip) || pip=(pip)
-        "${pip[@]}" download --quiet --no-deps --dest "$work" "apache-flink-libraries==$FLINK" ||
-            missing "no apache-flink-libraries==$FLINK"
-        mkdir -p "$work/flink"
-        tar -xzf "$work/apache-flink-libraries-$FLINK.tar.gz" -C "$work/flink" \
-            --strip-components=2 "apache-flink-libraries-$FLINK/deps/lib"
+    if [ ! -e "$flink/.done" ]; then
+        local name=apache-flink-libraries-$FLINK
+        mkdir -p "$flink"
+        "$python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$jars" \
+            "apache-flink-libraries==$FLINK" || missing "no apache-flink-libraries==$FLINK"
+        tar -xzf "$jars/$name.tar.gz" -C "$flink" --strip-components=2 "$name/deps/lib"
+        rm "$jars/$name.tar.gz"
+        touch "$flink/.done"
     fi
-    if [ ! -e "$work/beam/.done" ]; then
+    if [ ! -e "$beam/.done" ]; then
         command -v mvn >/dev/null || missing "there is no Maven"
-        sed "s/@FLINK@/${FLINK%.*}/; s/@BEAM@/$BEAM/" "$root/deploy/flink/pom.xml" > "$work/pom.xml"
-        mvn -q -B -f "$work/pom.xml" dependency:copy-dependencies \
-            -DoutputDirectory="$work/beam" || missing "no Beam $BEAM for Flink ${FLINK%.*}"
-        touch "$work/beam/.done"
+        mkdir -p "$beam"
+        sed "s/@FLINK@/${FLINK%.*}/; s/@BEAM@/$BEAM/" "$root/deploy/flink/pom.xml" > "$beam/pom.xml"
+        mvn -q -B -f "$beam/pom.xml" dependency:copy-dependencies -DoutputDirectory="$beam" ||
+            missing "no Beam $BEAM for Flink ${FLINK%.*}"
+        touch "$beam/.done"
     fi
 }
 
-# Names a process, starts it in the background and keeps its id.
-run() {
+# Starts a process in the background and keeps its id under a name.
+start() {
     local name=$1
     shift
-    "$@" > "$work/log/$name.log" 2>&1 < /dev/null &
-    echo $! > "$work/pids/$name"
+    "$@" > "$run/log/$name.log" 2>&1 < /dev/null &
+    echo $! > "$run/pids/$name"
 }
 
-opens=(--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED
-    --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/sun.nio.ch=ALL-UNNAMED
-    --add-opens=java.base/java.net=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED)
+alive() { [ -e "$run/pids/$1" ] && kill -0 "$(cat "$run/pids/$1")" 2>/dev/null; }
+
+# Kills a process with all it has started, and waits until it is gone.
+end() {
+    alive "$1" || return 0
+    local id
+    id=$(cat "$run/pids/$1")
+    kill "-$2" -- "-$id" 2>/dev/null || true
+    for _ in $(seq 100); do
+        kill -0 "$id" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL -- "-$id" 2>/dev/null || true
+}
+
+opens=()
+for package in lang util nio net util.concurrent; do
+    opens+=("--add-opens=java.base/java.$package=ALL-UNNAMED")
+done
+opens+=(--add-opens=java.base/sun.nio.ch=ALL-UNNAMED)
+
+jobmanager() {
+    start jobmanager java -Xmx512m "${opens[@]}" -cp "$flink/lib/*" \
+        org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint \
+        --configDir "$run/conf" -D jobmanager.memory.heap.size=256m
+}
 
 taskmanager() {
-    run "taskmanager-$1" java -Xmx512m "${opens[@]}" -cp "$work/flink/lib/*" \
-        org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$work/conf" \
+    start "taskmanager-$1" java -Xmx512m "${opens[@]}" -cp "$flink/lib/*" \
+        org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$run/conf" \
         -D taskmanager.resource-id="taskmanager-$1" -D taskmanager.cpu.cores=1 \
         -D taskmanager.memory.task.heap.size=320m -D taskmanager.memory.task.off-heap.size=64m \
         -D taskmanager.memory.framework.heap.size=128m \
@@ -60,66 +96,86 @@ taskmanager() {
         -D taskmanager.memory.network.max=64m
 }
 
-alive() { [ -e "$work/pids/$1" ] && kill -0 "$(cat "$work/pids/$1")" 2>/dev/null; }
-
-kill_named() {
-    [ -e "$work/pids/$1" ] || return 0
-    kill "-${2:-TERM}" "$(cat "$work/pids/$1")" 2>/dev/null || true
-    rm -f "$work/pids/$1"
+# The worker pool, and another as soon as it has died. It starts its workers as `python`.
+keep_pool() {
+    set -m
+    export PYTHONPATH=$root PATH="$(dirname "$python"):$PATH"
+    while :; do
+        "$python" "$root/deploy/flink/pool.py" "$pool" &
+        echo $! > "$run/pids/pool"
+        wait $! || true
+        echo "cluster.sh: the pool has ended; another one starts"
+        sleep 1
+    done
 }
 
-pool() {
-    # The pool starts its workers as `python`, whichever that is.
-    PYTHONPATH="$root" PATH="$(dirname "$python"):$PATH" run pool "$python" -m \
-        apache_beam.runners.worker.worker_pool_main --service_port "${POOL_PORT:-50000}"
+jobserver() {
+    start jobserver java -Xmx512m "${opens[@]}" -cp "$beam/*" \
+        org.apache.beam.runners.flink.FlinkJobServerDriver --job-port "$job" \
+        --artifact-port 0 --expansion-port 0 --flink-master "localhost:$rest" \
+        --artifacts-dir "$run/artifacts"
 }
 
-case ${1:-} in
-up)
-    fetch
-    cat > "$work/conf/flink-conf.yaml" <<CONF
+configure() {
+    cat > "$run/conf/flink-conf.yaml" <<CONF
 jobmanager.rpc.address: localhost
-jobmanager.rpc.port: 6123
-rest.port: ${REST_PORT:-8081}
+jobmanager.rpc.port: $rpc
+rest.port: $rest
 rest.address: localhost
 taskmanager.host: localhost
 taskmanager.numberOfTaskSlots: $slots
-parallelism.default: 2
+parallelism.default: $taskmanagers
 cluster.evenly-spread-out-slots: true
 heartbeat.timeout: 10000
 heartbeat.interval: 2000
-# A lost TaskManager fails the job's tasks; this starts them again on what is left.
+# A lost TaskManager or worker fails the job's tasks; this starts them again on what is left.
+# Together the attempts must outlast the time in which a pool comes back.
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 5
-restart-strategy.fixed-delay.delay: 2 s
+restart-strategy.fixed-delay.attempts: 20
+restart-strategy.fixed-delay.delay: 3 s
 CONF
-    cp "$work/conf/flink-conf.yaml" "$work/conf/config.yaml"
-    run jobmanager java -Xmx512m "${opens[@]}" -cp "$work/flink/lib/*" \
-        org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint \
-        --configDir "$work/conf" -D jobmanager.memory.heap.size=256m
-    taskmanager 1
-    taskmanager 2
-    pool
-    run jobserver java -Xmx512m "${opens[@]}" -cp "$work/beam/*" \
-        org.apache.beam.runners.flink.FlinkJobServerDriver --job-port "${JOB_PORT:-8099}" \
-        --artifact-port 0 --expansion-port 0 --flink-master "localhost:${REST_PORT:-8081}" \
-        --artifacts-dir "$work/artifacts"
+    cp "$run/conf/flink-conf.yaml" "$run/conf/config.yaml"
+}
+
+listens() { (exec 3<> "/dev/tcp/localhost/$1") 2>/dev/null; }
+registered() { curl -s "localhost:$rest/taskmanagers" | grep -o '"path"' | wc -l; }
+
+up() {
+    alive jobmanager && failed "it is up already"
+    fetch
+    configure
+    jobmanager
+    for number in $(seq "$taskmanagers"); do taskmanager "$number"; done
+    start keeper keep_pool
+    jobserver
     for _ in $(seq 120); do
-        (exec 3<> "/dev/tcp/localhost/${JOB_PORT:-8099}") 2>/dev/null &&
-            [ "$(curl -s "localhost:${REST_PORT:-8081}/taskmanagers" | grep -o '"path"' | wc -l)" -ge 2 ] &&
-            { echo "up: http://localhost:${REST_PORT:-8081}"; exit 0; }
-        for name in jobmanager jobserver pool; do
-            alive "$name" || missing "$name has ended: see $work/log/$name.log"
+        if listens "$job" && listens "$pool" && [ "$(registered)" -ge "$taskmanagers" ]; then
+            echo "up: http://localhost:$rest"
+            return
+        fi
+        for name in jobmanager jobserver keeper; do
+            alive "$name" || failed "$name has ended: see $run/log/$name.log"
         done
         sleep 1
     done
-    missing "the cluster doesn't answer: see $work/log"
-    ;;
-kill-one) kill_named taskmanager-2 KILL ;;
-kill-pool) kill_named pool KILL ;;
-start-one) taskmanager 2 ;;
-start-pool) pool ;;
-down) for file in "$work"/pids/*; do [ -e "$file" ] && kill_named "$(basename "$file")"; done ;;
-status) for file in "$work"/pids/*; do alive "$(basename "$file")" && basename "$file"; done ;;
-*) echo "cluster.sh up|down|kill-one|start-one|kill-pool|start-pool|status" >&2; exit 2 ;;
+    failed "the cluster doesn't answer: see $run/log"
+}
+
+down() {
+    end keeper KILL # before the pool, or it starts another
+    for file in "$run"/pids/*; do
+        [ -e "$file" ] && end "$(basename "$file")" TERM
+        rm -f "$file"
+    done
+}
+
+case ${1:-} in
+fetch) fetch ;;
+up) up ;;
+kill-one) end "taskmanager-$taskmanagers" KILL ;;
+start-one) taskmanager "$taskmanagers" ;;
+kill-pool) end pool KILL ;; # and all its workers; its keeper starts another pool
+status) for file in "$run"/pids/*; do alive "$(basename "$file")" && basename "$file"; done ;;
+down) down ;;
+*) echo "cluster.sh fetch|up|kill-one|start-one|kill-pool|status|down" >&2; exit 2 ;;
 esac
