@@ -116,7 +116,11 @@ class Watch:
 
 
 def lives(worker):
-    return psutil.pid_exists(int(worker.rsplit("-", 2)[1]))
+    try:
+        process = psutil.Process(int(worker.rsplit("-", 2)[1]))
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_corpora(folder):

@@ -72,9 +72,7 @@ def rate(finished: list[tuple[float, str, int]]) -> dict[str, Any]:
     start = max(min(each) for each in times.values())
     end = min(max(each) for each in times.values())
     rows = sum(rows for moment, _, rows in finished if start < moment <= end)
-    shares = [sum(rows for _, one, rows in finished if one == worker) for worker in times]
     return {
-        "rows_by_worker": shares,
         "together_seconds": round(end - start, 1),
         "rows_a_second": round(rows / (end - start)) if end > start else None,
     }
@@ -96,10 +94,11 @@ def measure(taskmanagers: int, output: Path, score: list[str]) -> dict[str, Any]
             raise SystemExit(f"scoring has failed: {process.returncode}")
     finally:
         cluster("down", taskmanagers)
-    files = len(finished)
+    manifest = json.loads((output / "_manifest.json").read_text())
     return {
         "taskmanagers": taskmanagers,
-        "files": files,
+        "rows_by_worker": list(manifest["stats"]["workers"].values()),
+        "finished_files": len(finished),
         **rate(finished),
         "seconds_in_all": seconds,
     }
