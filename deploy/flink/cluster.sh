@@ -132,7 +132,7 @@ heartbeat.interval: 2000
 # Together the attempts must outlast the time in which a pool comes back.
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 20
-restart-strategy.fixed-delay.delay: 3 s
+restart-strategy.fixed-delay.delay: 10 s
 CONF
     cp "$run/conf/flink-conf.yaml" "$run/conf/config.yaml"
 }
@@ -163,6 +163,9 @@ up() {
 
 down() {
     end keeper KILL # before the pool, or it starts another
+    for file in "$run"/pids/*; do # all at once: they wait for each other
+        alive "$(basename "$file")" && kill -TERM -- "-$(cat "$file")"
+    done
     for file in "$run"/pids/*; do
         [ -e "$file" ] && end "$(basename "$file")" TERM
         rm -f "$file"
