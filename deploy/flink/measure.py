@@ -1,7 +1,7 @@
 """Rows a second with one TaskManager and with two: `python deploy/flink/measure.py --help`.
 
-Each TaskManager has one worker process, and each worker one thread for its arithmetic, so that two
-of them on two cores are twice the machine that one is. The finished files say who wrote them and
+Each TaskManager has one worker process, and the workers together as many cores as there are
+TaskManagers: one worker alone would take all of them. The finished files say who wrote them and
 when; the rate is that of the time in which all workers were at work, without their start.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,11 +24,6 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline.write import read_stats  # noqa: E402
 
-ONE_THREAD = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
 WORDS = ("market", "match", "minister", "chip", "oil", "coach", "army", "software")
 
 
@@ -44,9 +40,17 @@ def write_corpus(folder: Path, rows: int, files: int) -> None:
 
 def cluster(command: str, taskmanagers: int) -> None:
     """Calls cluster.sh."""
-    settings = {"TASKMANAGERS": str(taskmanagers), "PYTHON": sys.executable, **ONE_THREAD}
+    settings = {"TASKMANAGERS": str(taskmanagers), "PYTHON": sys.executable}
     script = ROOT / "deploy" / "flink" / "cluster.sh"
     subprocess.run([script, command], env={**os.environ, **settings}, check=True)
+
+
+def limit_workers(cores: int) -> None:
+    """Lets the pool, and so the workers that it starts, have so many cores together."""
+    run = Path(os.environ.get("FLINK_RUN", ROOT / ".cache" / "flink" / "run"))
+    pool = psutil.Process(int((run / "pids" / "pool").read_text()))
+    for thread in pool.threads():  # the kernel knows cores by the thread
+        os.sched_setaffinity(thread.id, sorted(os.sched_getaffinity(0))[:cores])
 
 
 def watch(process: subprocess.Popen, output: Path) -> list[tuple[float, str, int]]:
@@ -82,6 +86,7 @@ def measure(taskmanagers: int, output: Path, score: list[str]) -> dict[str, Any]
     """Scores on a cluster of so many TaskManagers."""
     cluster("up", taskmanagers)
     try:
+        limit_workers(taskmanagers)
         flags = ["--runner=FlinkRunner", "--job_endpoint=localhost:8099"]
         flags += ["--environment_type=EXTERNAL", "--environment_config=localhost:50000"]
         flags += [f"--parallelism={taskmanagers}", "--output", str(output)]
