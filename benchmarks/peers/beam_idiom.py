@@ -5,6 +5,7 @@ by `RunInference` for the network, all padded to the bundle's maximum so that th
 """
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -99,6 +100,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Labels the corpus, all of it; `--output` is the prefix of the file."""
     bundle = load_bundle(options.model)
     runner = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+    is_folder = os.path.isdir(options.input)  # ReadFromParquet takes files and patterns only
+    corpus = os.path.join(options.input, "*.parquet") if is_folder else options.input
     with beam.Pipeline(runner=runner) as pipeline:
-        build(pipeline, bundle, options.input, options.output)
+        build(pipeline, bundle, corpus, options.output)
     return {}
