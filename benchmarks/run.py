@@ -81,15 +81,13 @@ def chosen(names: list[str] | None) -> list[Row]:
     return [row for row in rows if names is None or row.name in names]
 
 
-def unavailable(contender: Contender, settings: Settings, help_text: str) -> str | None:
+def unavailable(contender: Contender, settings: Settings) -> str | None:
     """Why a contender can't run here, if so."""
     wants_minilm = contender.model != "small" or "--then" in contender.options
     if wants_minilm and not (settings.minilm / "bundle.json").is_file():
         return "no MiniLM bundle (--minilm): the README says how to train one"
     if contender.model == "hugging_face" and not (settings.backbone / "config.json").is_file():
         return "no MiniLM checkpoint (--backbone): the README says how to get it"
-    if "--then" in contender.options and "--then" not in help_text:
-        return "pipeline.score has no --then"
     if not (settings.agnews / "test.parquet").is_file():
         return "no AG News (--agnews)"
     return None
@@ -169,10 +167,9 @@ def run(options: argparse.Namespace, settings: Settings, output: Path) -> None:
     settings.work.mkdir(parents=True, exist_ok=True)
     shown = {name: str(value) for name, value in dataclasses.asdict(settings).items()}
     session = new_session({**shown, "rounds": options.rounds})
-    help_text = _help_of_scoring() if "cascade" in needed else ""
     contenders = []
     for name in [name for name in everybody if name in needed]:
-        reason = unavailable(everybody[name], settings, help_text)
+        reason = unavailable(everybody[name], settings)
         if reason is None and everybody[name].model == "hugging_face":
             reason = export_hugging_face(settings)
         if reason is None:
@@ -191,11 +188,6 @@ def run(options: argparse.Namespace, settings: Settings, output: Path) -> None:
 
     run_all(contenders, options.rounds, lambda one: measure(one, settings), keep)
     save(output / "results.json", sessions)
-
-
-def _help_of_scoring() -> str:
-    command = [sys.executable, "-m", "pipeline.score", "--help"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
 
 
 def _absolute(value: Any) -> Any:

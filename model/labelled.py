@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice, load_engine
+from model.length_groups import cut_batches, pad
 
 
 def read_labelled(bundle: Bundle, file: str, label_column: str) -> tuple[pa.Array, np.ndarray]:
@@ -68,19 +69,7 @@ class Labeller:
         """The probabilities of texts (strings, none null), float32 [rows, labels]."""
         token_ids, _ = self._tokenizer(texts)
         values, offsets = token_ids.values.to_numpy(), token_ids.offsets.to_numpy()
-        lengths = np.diff(offsets)
-        order = np.argsort(lengths, kind="stable")
-        probabilities = np.empty((len(order), self._labels), np.float32)
-        start = 0
-        while start < len(order):
-            # Sorted by length, so the last row of a batch is its longest.
-            widths = np.maximum(lengths[order[start : start + self._batch_tokens]], 1)
-            sizes = widths * np.arange(1, len(widths) + 1)
-            count = max(1, int(np.searchsorted(sizes, self._batch_tokens, side="right")))
-            rows = order[start : start + count]
-            batch = np.zeros((len(rows), widths[count - 1]), np.int32)
-            for place, row in enumerate(rows):
-                batch[place, : lengths[row]] = values[offsets[row] : offsets[row + 1]]
-            probabilities[rows] = self._engine(batch)
-            start += count
+        probabilities = np.empty((len(texts), self._labels), np.float32)
+        for rows in cut_batches(np.diff(offsets), self._batch_tokens):
+            probabilities[rows] = self._engine(pad(values, offsets, rows))
         return probabilities

@@ -5,15 +5,12 @@ fails is split until the bad rows stand alone; one that runs out of memory is ha
 budget with it for the rest of the process.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from model.engines.choose import Engine
-
-ROUND = 4  # lengths are rounded up to a multiple, so that shapes repeat
+from model.length_groups import cut_batches, pad, padded_length
 
 
 class Scorer:
@@ -80,39 +77,6 @@ class Scorer:
         probabilities[rows] = result
         for row in rows[~np.isfinite(result).all(axis=1)]:
             failures[int(row)] = "its probabilities are no numbers"
-
-
-def padded_length(lengths: Any) -> Any:
-    """The length (or an array of them) that batches whose longest text is so long are padded to."""
-    return np.maximum(ROUND, -(-lengths // ROUND) * ROUND)
-
-
-def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
-    """Groups texts by length.
-
-    Yields:
-        Numbers of texts, from the shortest to the longest, so many at a time that their number
-        times their padded length stays within the budget (but at least one).
-    """
-    order = np.argsort(lengths, kind="stable")
-    padded = padded_length(lengths[order])
-    start = 0
-    while start < len(order):
-        most = max(1, batch_tokens // int(padded[start]))
-        sizes = np.arange(1, most + 1)[: len(order) - start] * padded[start : start + most]
-        count = max(1, int(np.searchsorted(sizes, batch_tokens, side="right")))
-        yield order[start : start + count]
-        start += count
-
-
-def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Copies texts into a matrix, int32 [rows, length], padded with 0."""
-    lengths = offsets[rows + 1] - offsets[rows]
-    columns = np.arange(padded_length(lengths.max(initial=0)))
-    is_token = columns < lengths[:, None]
-    matrix = np.zeros(is_token.shape, np.int32)
-    matrix[is_token] = values[(offsets[rows][:, None] + columns)[is_token]]
-    return matrix
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -42,7 +42,7 @@ def plan_run(
         if then is not None:
             cascade = {
                 "then": then.digest,
-                "then_engine": list(choose_engine(engine, options.batch_tokens)),
+                "then_engine": list(choice),
                 "confidence": options.confidence,
             }
     except ValueError as error:

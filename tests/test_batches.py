@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.batches import Scorer, cut_batches, pad
+from model.length_groups import cut_batches, pad
+from pipeline.batches import Scorer
 
 
 def spread(lengths):
