@@ -200,6 +200,8 @@ def as_type(
         return array.cast(kind), None
     except (pa.ArrowInvalid, UnicodeDecodeError):
         pass
+    if pa.types.is_dictionary(array.type):  # each of its slices has the whole dictionary
+        array = array.dictionary_decode()
     values, bad = [], []
     for index in range(len(array)):
         value = array.slice(index, 1)

@@ -4,7 +4,7 @@ import difflib
 
 import pyarrow as pa
 
-from pipeline.corpus import Columns, document_schema, output_schema
+from pipeline.corpus import DICTIONARY, Columns, document_schema, output_schema
 from pipeline.errors import UsageError
 
 ALL = "all"
@@ -48,6 +48,8 @@ def choose_columns(
 def unite(schemas: list[tuple[str, pa.Schema]], columns: Columns) -> dict[str, pa.DataType]:
     """Settles one type for each column in use; widths of strings and numbers are widened.
 
+    A column that is only carried stays a dictionary of strings if every input has it so.
+
     Raises:
         UsageError: if two inputs clash, or a text column holds no text.
     """
@@ -70,7 +72,17 @@ def unite(schemas: list[tuple[str, pa.Schema]], columns: Columns) -> dict[str, p
                     f"the inputs clash: column {name} is {known} in {first[name]} "
                     f"and {kind} in {path}"
                 ) from error
+    carried = {column for column, _ in columns.carry} - {columns.id, *columns.text, columns.gold}
+    for name in carried & types.keys():
+        if types[name] == pa.string() and _are_dictionaries(schemas, name):
+            types[name] = DICTIONARY
     return {name: types.get(name, pa.string()) for name in columns.names()}
+
+
+def _are_dictionaries(schemas: list[tuple[str, pa.Schema]], name: str) -> bool:
+    """Whether a column is a dictionary in every input that has it."""
+    kinds = [schema.field(name).type for _, schema in schemas if name in schema.names]
+    return all(pa.types.is_dictionary(kind) for kind in kinds)
 
 
 def _carry_pairs(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from paper import LABELS, PaperEngine, paper_tokenizer
 from pipeline.batches import Scorer
-from pipeline.corpus import ERROR_CODES, ReadSettings, with_piece
+from pipeline.corpus import DICTIONARY, ERROR_CODES, ReadSettings, with_piece
 from pipeline.finished import finished_files
 from pipeline.parts import Part, pack
 from pipeline.plan import make_plan
@@ -129,6 +129,8 @@ def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_t
                 comparable(value) for value in (values if name == "id" else values.to_pylist())
             ]
             assert [comparable(value) for value in after[name].to_pylist()] == expected, name
+            if name != "id" and pa.types.is_dictionary(values.type):
+                assert after[name].type == DICTIONARY
         texts = zip(before["one"].to_pylist(), before["two"].to_pylist(), strict=True)
         for row, (one, two) in enumerate(texts):
             label, error = after["label"][row].as_py(), after["error"][row].as_py()

@@ -34,7 +34,8 @@ def test_bytes_that_are_no_text_make_the_row_an_error():
     unchecked = pa.Array.from_buffers(pa.string(), 3, texts.buffers())
     columns = Columns(("t",), "id")
     types = {"t": pa.string(), "id": pa.int8()}
-    for array in (texts, unchecked, pa.array(texts).cast(pa.large_binary())):
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), unchecked)
+    for array in (texts, unchecked, pa.array(texts).cast(pa.large_binary()), coded):
         made = documents({"t": array, "id": pa.array([1, 2, 3], pa.int8())}, columns, types)
         assert made["text"] == ["fine", None, "京"]
         assert made["error"] == [None, "encoding: column t is not UTF-8", None]

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.corpus import Columns
+from pipeline.corpus import DICTIONARY, Columns
 from pipeline.errors import UsageError
 from pipeline.schema import choose_columns, unite
 
@@ -46,6 +46,23 @@ def test_widths_are_widened_and_kinds_clash():
     strings = pa.schema([("id", pa.string()), ("title", pa.string())])
     with pytest.raises(UsageError, match="column id is int32 in a and string in b"):
         unite([("a", NEWS), ("b", strings)], columns)
+
+
+def test_carried_dictionaries_of_strings_stay_dictionaries_if_all_inputs_have_them():
+    narrow = pa.schema([("title", pa.string()), ("place", pa.dictionary(pa.int8(), pa.string()))])
+    wide = pa.schema([("place", pa.dictionary(pa.int64(), pa.large_string()))])
+    plain = pa.schema([("place", pa.string())])
+    years = pa.schema([("place", pa.dictionary(pa.int8(), pa.int32()))])
+    columns = Columns(("title",), carry=(("place", "place"),))
+
+    def place(*schemas, columns=columns):
+        return unite([(str(n), schema) for n, schema in enumerate(schemas)], columns)["place"]
+
+    assert place(narrow) == place(narrow, wide, pa.schema([])) == DICTIONARY
+    assert place(narrow, plain) == place(plain, narrow) == pa.string()
+    assert place(years) == pa.int32()
+    assert place(narrow, columns=Columns(("title", "place"), carry=columns.carry)) == pa.string()
+    assert place(narrow, columns=Columns(("title",), "place", columns.carry)) == pa.string()
 
 
 def test_only_columns_in_use_can_clash():
