@@ -119,7 +119,9 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
     gold = ("--gold_column", "label")
     each = [
         Contender("small", "newsbeam", "score", "small", million, starts=True),
-        Contender("small-keras", "Keras predict", "keras_padded", "small", million, part),
+        Contender(
+            "small-keras", "Keras predict", "keras_padded", "small", million, rows(20_000)
+        ),
         Contender(
             "small-idiom", "Beam RunInference", "beam_idiom", "small", Corpus("news", part),
             starts=True,
