@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 START = ":start"  # the same command on a corpus of next to nothing: its start-up
-START_ROUNDS = 3
-MINILM_ROWS = 4_000  # 20,000 would take the hour that all may take
-SOME_ROUNDS = 3  # of what takes a minute or two and has little to tell
+START_ROUNDS = 2
+MINILM_ROWS = 4_000  # 20,000 would take half of the hour that all may take
+SOME_ROUNDS = 2  # of what takes a minute or two and varies little
 TWO_WORKERS = ("--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
 
 
@@ -81,11 +81,13 @@ class Contender:
 
     def start(self) -> "Contender":
         """The run that measures its start-up."""
+        is_test = self.corpus.kind == "test"  # only there are true labels
         return dataclasses.replace(
             self,
             name=self.name + START,
             what=f"{self.what}: start-up",
-            corpus=Corpus("news", 64, 2),
+            corpus=self.corpus if is_test else Corpus("news", 64, 2),
+            options=(*self.options, "--limit", "64") if is_test else self.options,
             rows=None,
             most_rounds=START_ROUNDS,
             starts=False,
@@ -114,25 +116,25 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
     # 131,072 at a time.
     bert = Corpus("news", rows(settings.minilm_rows), 2)
     test = Corpus("test", 3_800)
-    part = rows(40_000)
+    part = rows(20_000)
     then = ("--then", str(settings.minilm), "--confidence", str(settings.confidence))
     gold = ("--gold_column", "label")
     each = [
         Contender("small", "newsbeam", "score", "small", million, starts=True),
-        Contender(
-            "small-keras", "Keras predict", "keras_padded", "small", million, rows(20_000)
-        ),
+        Contender("small-keras", "Keras predict", "keras_padded", "small", million, part),
         Contender(
             "small-idiom", "Beam RunInference", "beam_idiom", "small", Corpus("news", part),
             starts=True,
         ),
         Contender("small-bare", "bare loop", "bare_loop", "small", million, rows(200_000)),
-        Contender("small-machine", "machine", "machine", "small", hundred),
+        Contender(
+            "small-machine", "machine", "machine", "small", hundred, most_rounds=SOME_ROUNDS
+        ),
         Contender("import", "import tensorflow", "import", "small", hundred),
         Contender("small-100k", "newsbeam", "score", "small", hundred, starts=True),
         Contender(
             "repeats", "newsbeam, a fifth repeated", "score", "small",
-            Corpus("repeats", hundred.rows),
+            Corpus("repeats", hundred.rows), most_rounds=SOME_ROUNDS,
         ),
         Contender(
             "long", "newsbeam, long articles", "score", "small", Corpus("long", rows(10_000)),
@@ -142,14 +144,16 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
         Contender("minilm", "newsbeam", "score", "minilm", bert, starts=True),
         Contender(
             "minilm-hf", "Hugging Face pipeline", "transformers_pipeline", "hugging_face", bert,
-            rows(1_000),
+            rows(500),
         ),
-        Contender("minilm-keras", "Keras predict", "keras_padded", "minilm", bert, rows(1_000)),
+        Contender("minilm-keras", "Keras predict", "keras_padded", "minilm", bert, rows(500)),
         Contender(
             "minilm-tf", "newsbeam, TensorFlow", "score", "minilm", bert,
             options=("--engine", "tensorflow"), starts=True,
         ),
-        Contender("minilm-machine", "machine", "machine", "minilm", bert),
+        Contender(
+            "minilm-machine", "machine", "machine", "minilm", bert, most_rounds=SOME_ROUNDS
+        ),
         Contender(
             "minilm-two", "newsbeam, two workers", "score", "minilm", bert,
             options=TWO_WORKERS, starts=True, most_rounds=SOME_ROUNDS,

@@ -111,7 +111,7 @@ def other_columns(small: Bundle, large: Bundle) -> str:
 
 def label(bundle: Bundle, texts: pa.Array) -> Measured:
     """Labels texts with the engine that `pipeline.score` would take, and takes the time."""
-    labeller = Labeller(bundle, choose_engine())
+    labeller = Labeller(bundle, choose_engine(bundle.model["kind"]))
     labeller(texts[:WARM_UP])
     started = time.perf_counter()
     probabilities = labeller(texts)

@@ -12,12 +12,9 @@ from typing import Any
 
 from model.arguments import Parser
 from model.bundle import Bundle, BundleError, load_bundle, record_metrics
-from model.engines.choose import EngineChoice
+from model.engines.choose import choose_engine
 from model.labelled import Labeller, read_labelled
 from model.measures import measure
-
-# The same on every machine: what is recorded is the bundle's and not a processor's.
-ENGINE = EngineChoice("tensorflow", "float32", 16384)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +55,9 @@ def evaluate(bundle: Bundle, file: str, label_column: str) -> dict[str, Any]:
             the bundle's.
     """
     texts, gold = read_labelled(bundle, file, label_column)
-    probabilities = Labeller(bundle, ENGINE)(texts)
+    # The same on every machine: what is recorded is the bundle's and not a processor's.
+    choice = choose_engine(bundle.model["kind"], "tensorflow", on_gpu=False)
+    probabilities = Labeller(bundle, choice)(texts)
     return {
         **measure(probabilities, gold, bundle.labels),
         "data": Path(file).name,

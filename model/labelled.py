@@ -3,6 +3,7 @@
 What the commands share that measure bundles. `pipeline.score` is for anything larger.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model.bundle import Bundle
-from model.engines.choose import EngineChoice, load_engine
+from model.engines.choose import EngineChoice, batches_at_once, load_engine
 from model.length_groups import cut_batches, pad
 
 
@@ -62,6 +63,7 @@ class Labeller:
 
         self._labels = len(bundle.labels)
         self._batch_tokens = choice.batch_tokens
+        self._batches_at_once = batches_at_once(choice)
         self._tokenizer = Tokenizer(bundle.transform_dir)
         self._engine = load_engine(bundle, choice)
 
@@ -70,6 +72,9 @@ class Labeller:
         token_ids, _ = self._tokenizer(texts)
         values, offsets = token_ids.values.to_numpy(), token_ids.offsets.to_numpy()
         probabilities = np.empty((len(texts), self._labels), np.float32)
-        for rows in cut_batches(np.diff(offsets), self._batch_tokens):
-            probabilities[rows] = self._engine(pad(values, offsets, rows))
+        batches = list(cut_batches(np.diff(offsets), self._batch_tokens))
+        with ThreadPoolExecutor(self._batches_at_once) as pool:
+            scored = pool.map(lambda rows: self._engine(pad(values, offsets, rows)), batches)
+            for rows, found in zip(batches, scored, strict=True):
+                probabilities[rows] = found
         return probabilities

@@ -1,12 +1,13 @@
 """From a command line to a plan: what a person asked for, settled and checked."""
 
 import argparse
+import functools
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from model.bundle import Bundle
 from model.cascade import check_pair, other_columns
-from model.engines.choose import choose_engine
+from model.engines.choose import choose_engine, has_gpu
 from pipeline.bundles import open_bundle
 from pipeline.corpus import ReadSettings
 from pipeline.errors import UsageError
@@ -37,12 +38,16 @@ def plan_run(
     """
     try:
         engine = preset_engine(options.dataflow_preset, options.engine)
-        choice = choose_engine(engine, options.batch_tokens)
+        on_gpu = options.dataflow_preset == "gpu" or has_gpu()
+        choose = functools.partial(
+            choose_engine, name=engine, batch_tokens=options.batch_tokens, on_gpu=on_gpu
+        )
+        choice = choose(bundle.model["kind"])
         cascade = {}  # a plan without one says nothing of it, or it would be another plan
         if then is not None:
             cascade = {
                 "then": then.digest,
-                "then_engine": list(choice),
+                "then_engine": list(choose(then.model["kind"])),
                 "confidence": options.confidence,
             }
     except ValueError as error:

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     bundle = load_bundle(options.model)
     tokenize = Tokenizer(bundle.transform_dir)
-    scorer = load_scorer(bundle, choose_engine(options.engine))
+    scorer = load_scorer(bundle, choose_engine(bundle.model["kind"], options.engine))
     ids, texts = read_texts(options.input, bundle.text_columns, options.rows)
     scores: list[np.ndarray] = []
 

@@ -30,26 +30,41 @@ class EngineChoice(NamedTuple):
     batch_tokens: int
 
 
-# Measured: larger batches leave a core's cache, smaller ones cost more calls.
-BATCH_TOKENS = {"openvino": 8192, "tensorflow": 16384}
+# Measured on two cores: batches that leave a core's cache are slower (MiniLM by a third), smaller
+# ones cost more calls; the wider a network, the fewer of its tokens fill a cache. By kind of network.
+BATCH_TOKENS = {
+    "openvino": {"transformer": 8192, "bert": 1024},
+    "tensorflow": {"transformer": 16384, "bert": 1024},
+}
+GPU_BATCH_TOKENS = 16384
 
 
-def choose_engine(name: str = "auto", batch_tokens: int | None = None) -> EngineChoice:
+def choose_engine(
+    kind: str, name: str = "auto", batch_tokens: int | None = None, on_gpu: bool | None = None
+) -> EngineChoice:
     """Settles engine, precision and token budget.
 
     OpenVINO where it is installed, on any processor (in float32 where it has no bfloat16 units);
     TensorFlow where there is a GPU or no OpenVINO.
 
+    Args:
+        kind: of the network, as the bundle's spec has it.
+        name: the engine that was asked for.
+        batch_tokens: the budget that was asked for.
+        on_gpu: whether the workers have one; None: if this machine has.
+
     Raises:
         ValueError: if the engine that was asked for isn't installed.
     """
     installed = importlib.util.find_spec("openvino") is not None
+    on_gpu = has_gpu() if on_gpu is None else on_gpu
     if name == "openvino" and not installed:
         raise ValueError("OpenVINO is not installed: pip install 'newsbeam[openvino]'")
     if name == "auto":
-        name = "openvino" if installed and not has_gpu() else "tensorflow"
+        name = "openvino" if installed and not on_gpu else "tensorflow"
     precision = "bfloat16" if name == "openvino" and has_bfloat16() else "float32"
-    return EngineChoice(name, precision, batch_tokens or BATCH_TOKENS[name])
+    measured = GPU_BATCH_TOKENS if name == "tensorflow" and on_gpu else BATCH_TOKENS[name][kind]
+    return EngineChoice(name, precision, batch_tokens or measured)
 
 
 def load_engine(bundle: Bundle, choice: EngineChoice) -> Engine:
