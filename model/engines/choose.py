@@ -30,8 +30,8 @@ class EngineChoice(NamedTuple):
     batch_tokens: int
 
 
-# Measured on two cores: batches that leave a core's cache are slower (MiniLM by a third), smaller
-# ones cost more calls; the wider a network, the fewer of its tokens fill a cache. By kind of network.
+# Measured on two cores, by kind of network: batches that leave a core's cache are slower (MiniLM by
+# a third), smaller ones cost more calls; the wider a network, the fewer of its tokens fill a cache.
 BATCH_TOKENS = {
     "openvino": {"transformer": 8192, "bert": 1024},
     "tensorflow": {"transformer": 16384, "bert": 1024},
