@@ -15,7 +15,7 @@ import psutil
 
 STARTED = "NEWSBEAM_BENCHMARK_STARTED"  # the machine's monotonic clock when the process was started
 SAMPLE_SECONDS = 0.25
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.05
 LIMIT_SECONDS = 3600
 ROOT = Path(__file__).parent.parent
 
@@ -36,8 +36,8 @@ def run_process(
 
     Returns:
         `seconds` from start to end; `peak_bytes`, the highest sum of the resident memory of the
-        process and its children, looked at four times a second; `first_file`, seconds until there
-        was one (None: none seen); and what its last line of output holds, if that is a JSON object.
+        process and its children, looked at four times a second; `first_file` and `last_file`,
+        seconds until there was one and until there were all (None: none seen); and what its last line of output holds, if that is a JSON object.
 
     Raises:
         Failed: if the exit code isn't 0, or there is none within an hour.
@@ -90,12 +90,14 @@ def kill_tree(pid: int) -> None:
 
 
 class _Watcher:
-    """Looks at a process from a thread: its memory, and its first finished file."""
+    """Looks at a process from a thread: its memory, and its first and last finished file."""
 
     def __init__(self, pid: int, watched: Path | None, started: float):
         self._pid, self._watched, self._started = pid, watched, started
         self._peak = 0
+        self._files = 0
         self._first_file: float | None = None
+        self._last_file: float | None = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
@@ -105,7 +107,11 @@ class _Watcher:
         self._thread.join()
 
     def seen(self) -> dict[str, Any]:
-        return {"peak_bytes": self._peak, "first_file": self._first_file}
+        return {
+            "peak_bytes": self._peak,
+            "first_file": self._first_file,
+            "last_file": self._last_file,
+        }
 
     def _look(self) -> None:
         sampled = 0.0
@@ -113,11 +119,18 @@ class _Watcher:
             now = time.monotonic()
             if now - sampled >= SAMPLE_SECONDS:
                 self._peak, sampled = max(self._peak, resident_bytes(self._pid)), now
-            waits_for_file = self._watched is not None and self._first_file is None
-            if waits_for_file and any(self._watched.glob("_work-*/[0-9]*.parquet")):  # type: ignore[union-attr]
-                self._first_file = time.monotonic() - self._started
-            if self._end.wait(LOOK_SECONDS if waits_for_file else SAMPLE_SECONDS):
+            if self._watched is not None:
+                self._count_files(self._watched)
+            if self._end.wait(SAMPLE_SECONDS if self._watched is None else LOOK_SECONDS):
                 return
+
+    def _count_files(self, watched: Path) -> None:
+        with suppress(OSError):  # the work folder may be deleted while it is listed
+            files = sum(1 for _ in watched.glob("_work-*/[0-9]*.parquet"))
+            if files > self._files:
+                self._last_file = time.monotonic() - self._started
+                self._first_file = self._first_file or self._last_file
+                self._files = files
 
 
 def resident_bytes(pid: int) -> int:
