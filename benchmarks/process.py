@@ -37,7 +37,8 @@ def run_process(
     Returns:
         `seconds` from start to end; `peak_bytes`, the highest sum of the resident memory of the
         process and its children, looked at four times a second; `first_file` and `last_file`,
-        seconds until there was one and until there were all (None: none seen); and what its last line of output holds, if that is a JSON object.
+        seconds until there was one and until there were all (None: none seen); and what its last
+        line of output holds, if that is a JSON object.
 
     Raises:
         Failed: if the exit code isn't 0, or there is none within an hour.

@@ -30,13 +30,13 @@ class EngineChoice(NamedTuple):
     batch_tokens: int
 
 
-# Measured on two cores, by kind of network: batches that leave a core's cache are slower (MiniLM by
-# a third), smaller ones cost more calls; the wider a network, the fewer of its tokens fill a cache.
-BATCH_TOKENS = {
-    "openvino": {"transformer": 8192, "bert": 1024},
-    "tensorflow": {"transformer": 16384, "bert": 1024},
-}
+# Measured on two cores: batches that leave a core's cache are slower (a BERT by a third), smaller
+# ones cost more calls; the wider a network, the fewer of its tokens fill a cache.
+BATCH_TOKENS = {"openvino": 8192, "tensorflow": 16384}
+BERT_BATCH_TOKENS = 1024
 GPU_BATCH_TOKENS = 16384
+
+PROCESSES = "NEWSBEAM_PROCESSES"  # environment variable: how many worker processes share the cores
 
 
 def choose_engine(
@@ -63,7 +63,9 @@ def choose_engine(
     if name == "auto":
         name = "openvino" if installed and not on_gpu else "tensorflow"
     precision = "bfloat16" if name == "openvino" and has_bfloat16() else "float32"
-    measured = GPU_BATCH_TOKENS if name == "tensorflow" and on_gpu else BATCH_TOKENS[name][kind]
+    measured = BERT_BATCH_TOKENS if kind == "bert" else BATCH_TOKENS[name]
+    if name == "tensorflow" and on_gpu:
+        measured = GPU_BATCH_TOKENS
     return EngineChoice(name, precision, batch_tokens or measured)
 
 
@@ -86,8 +88,9 @@ def batches_at_once(choice: EngineChoice) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that are this process' share of the machine; at least one."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (allowed or 1) // int(os.environ.get(PROCESSES, "1")))
 
 
 def has_bfloat16() -> bool:
