@@ -165,7 +165,10 @@ def run(options: argparse.Namespace, settings: Settings, output: Path) -> None:
     needed = {name for row in chosen(options.only) for name in row.needs}
     everybody = all_contenders(settings)
     settings.work.mkdir(parents=True, exist_ok=True)
-    shown = {name: str(value) for name, value in dataclasses.asdict(settings).items()}
+    shown = {  # a path of this machine means nothing in a file that is committed
+        name: os.path.relpath(value, ROOT) if isinstance(value, Path) else value
+        for name, value in dataclasses.asdict(settings).items()
+    }
     session = new_session({**shown, "rounds": options.rounds})
     contenders = []
     for name in [name for name in everybody if name in needed]:
