@@ -141,7 +141,7 @@ def test_schema_order_and_carried_columns(tmp_path, toy_bundle):
             ("description", pa.string()),
             ("when", pa.timestamp("ms")),
             ("tags", pa.list_(pa.field("element", pa.string()))),
-            ("gold", pa.string()),
+            ("gold", dictionary),
             ("label", dictionary),
             ("score", pa.float32()),
             ("probabilities", pa.list_(pa.field("element", pa.float32()))),
