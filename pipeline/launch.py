@@ -5,20 +5,17 @@ workers are, and can end the run when a worker has died or the claim was lost, w
 wait for ever.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
-    DirectOptions,
     GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
 )
 
-from model.engines.choose import PROCESSES, cores
 from pipeline.errors import NewsbeamError
 from pipeline.failure import told_failure
 
@@ -63,18 +60,6 @@ def run_to_end(
     if raised:
         _explain(work, checks, explain_seconds)
         raise _failure(work, raised[0]) from raised[0]
-
-
-def share_cores(options: PipelineOptions) -> None:
-    """Tells the processes that Beam's local runner starts how many of them share the cores.
-
-    Engines that each took all cores would be in each other's way: two were a quarter slower than
-    one.
-    """
-    direct = options.view_as(DirectOptions)
-    os.environ.pop(PROCESSES, None)
-    if direct.direct_running_mode == "multi_processing":
-        os.environ[PROCESSES] = str(direct.direct_num_workers or cores())  # 0: one a core
 
 
 def detaches(options: PipelineOptions) -> bool:

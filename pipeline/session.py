@@ -25,7 +25,7 @@ from pipeline.incremental import (
     select,
 )
 from pipeline.inputs import find_inputs
-from pipeline.launch import detaches, hand_over, run_to_end, share_cores
+from pipeline.launch import detaches, hand_over, run_to_end
 from pipeline.notes import leave_notes, run_before
 from pipeline.plan import Plan
 from pipeline.request import chosen_options, plan_run, read_settings, second_bundle
@@ -111,7 +111,6 @@ class Session:
         is_new = folder.enter(output, plan, options.model, options.overwrite, notes)
         if is_new:
             work = folder.work_folder(output, plan)
-            share_cores(self._beam_options)
             pipeline = beam.Pipeline(options=self._beam_options)
             most_errors = options.max_error_rate
             self._build(pipeline, plan, options.model, output, most_errors, options.then)

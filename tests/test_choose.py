@@ -3,7 +3,7 @@
 import pytest
 
 from model.engines import choose
-from model.engines.choose import PROCESSES, EngineChoice, choose_engine, cores
+from model.engines.choose import EngineChoice, choose_engine
 
 
 @pytest.fixture(autouse=True)
@@ -47,11 +47,3 @@ def test_without_openvino_tensorflow_and_whoever_names_it_is_told(machine):
 
 def test_a_budget_that_was_asked_for_is_taken():
     assert choose_engine("bert", batch_tokens=100).batch_tokens == 100
-
-
-def test_processes_of_one_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr(choose.os, "sched_getaffinity", lambda pid: {0, 1, 2, 5, 6}, raising=False)
-    assert cores() == 5
-    for processes, share in (("1", 5), ("2", 2), ("9", 1)):
-        monkeypatch.setenv(PROCESSES, processes)
-        assert cores() == share

@@ -36,8 +36,6 @@ BATCH_TOKENS = {"openvino": 8192, "tensorflow": 16384}
 BERT_BATCH_TOKENS = 1024
 GPU_BATCH_TOKENS = 16384
 
-PROCESSES = "NEWSBEAM_PROCESSES"  # environment variable: how many worker processes share the cores
-
 
 def choose_engine(
     kind: str, name: str = "auto", batch_tokens: int | None = None, on_gpu: bool | None = None
@@ -88,9 +86,8 @@ def batches_at_once(choice: EngineChoice) -> int:
 
 
 def cores() -> int:
-    """The cores that are this process' share of the machine; at least one."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (allowed or 1) // int(os.environ.get(PROCESSES, "1")))
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_bfloat16() -> bool:
