@@ -12,10 +12,11 @@ from pipeline.options import SHARD_ROWS
 MILLION, MINILM_TEXTS = 1_000_000, 20_000
 GIGABYTE = 1e9
 MOST_OVER = 3.0
+NOISE = 0.1  # start-up varies by as much: less time beyond it is no measurement
 
 
 class TooShort(ValueError):
-    """A run took no longer than the run on next to nothing: it has no rate."""
+    """A run took hardly longer than the run on next to nothing: it has no rate."""
 
 
 class Round:
@@ -42,7 +43,7 @@ class Round:
             return run["rows"] / (run["done"] - run["ready"])
         empty = self._starts[_same_start(name)]
         rows, seconds = run["rows"] - empty["rows"], run["seconds"] - empty["seconds"]
-        if rows <= 0 or seconds <= 0:
+        if rows <= 0 or seconds <= NOISE * empty["seconds"]:
             raise TooShort(name)
         return rows / seconds
 
