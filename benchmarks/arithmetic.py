@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 
-def document_flops(spec: Mapping[str, Any], lengths: np.ndarray) -> float:
+def document_flops(spec: Mapping[str, Any], lengths: np.ndarray, is_served: bool = False) -> float:
     """Operations that the answer to a document takes, on average.
 
     Args:
         spec: the `model` of a bundle.
         lengths: int [documents], token ids that the network sees of each.
+        is_served: as a bundle's SavedModel computes it, which takes fewer (`model.block`,
+            `model.bert_serving`); else by the layers as they are trained.
 
     Returns:
         Floating-point operations of one document.
@@ -27,21 +29,39 @@ def document_flops(spec: Mapping[str, Any], lengths: np.ndarray) -> float:
     """
     tokens = np.asarray(lengths, np.float64)
     if spec["kind"] == "transformer":
-        inner = spec["heads"] * spec["key_size"]
-        per_token = _projections(spec["embed"], inner) + 4 * spec["embed"] * spec["feed_forward"]
-        head = 2 * spec["embed"] * spec["dense"] + 2 * spec["dense"] * spec["labels"]
-        blocks = 1
+        each = _transformer(spec, tokens, is_served)
     elif spec["kind"] == "bert":
-        inner = hidden = spec["hidden_dim"]
-        per_token = _projections(hidden, hidden) + 4 * hidden * spec["intermediate_dim"]
-        has_pooler = spec["pooling"] == "pooled" and spec["architecture"] == "bert"
-        head = 2 * hidden * spec["labels"] + (2 * hidden**2 if has_pooler else 0)
-        blocks = spec["num_layers"]
+        each = _bert(spec, tokens, is_served)
     else:
         raise ValueError(f"no network is called {spec['kind']!r}")
-    # Queries times keys, and weights times values: 2 * length * inner each, for every token.
-    each = blocks * (per_token * tokens + 4 * inner * tokens**2) + head
     return float(each.mean())
+
+
+def _transformer(spec: Mapping[str, Any], tokens: np.ndarray, is_served: bool) -> np.ndarray:
+    embed, heads, inner = spec["embed"], spec["heads"], spec["heads"] * spec["key_size"]
+    projections = _projections(embed, inner)
+    if is_served and embed <= spec["key_size"]:  # folded: two products of a head's, embed wide
+        projections, inner = heads * 2 * 2 * embed**2, heads * embed
+    per_token = projections + 4 * embed * spec["feed_forward"]
+    head = 2 * embed * spec["dense"] + 2 * spec["dense"] * spec["labels"]
+    return per_token * tokens + _attention(inner, tokens) * tokens + head
+
+
+def _bert(spec: Mapping[str, Any], tokens: np.ndarray, is_served: bool) -> np.ndarray:
+    hidden, layers = spec["hidden_dim"], spec["num_layers"]
+    per_token = _projections(hidden, hidden) + 4 * hidden * spec["intermediate_dim"]
+    is_pooled = spec["pooling"] == "pooled"
+    has_pooler = is_pooled and spec["architecture"] == "bert"
+    head = 2 * hidden * spec["labels"] + (2 * hidden**2 if has_pooler else 0)
+    if is_served and is_pooled:  # the last layer's is one token; its heads see whole tokens
+        layers -= 1
+        head = head + per_token + _attention(spec["num_heads"] * hidden, tokens)
+    return layers * (per_token + _attention(hidden, tokens)) * tokens + head
+
+
+def _attention(inner: int, tokens: np.ndarray) -> np.ndarray:
+    """A token's query times all keys, and its weights times all values."""
+    return 4 * inner * tokens
 
 
 def _projections(hidden: int, inner: int) -> int:

@@ -15,10 +15,15 @@ class LayerNorm(layers.LayerNormalization):
 
     def call(self, inputs):
         """Float [..., size] -> the same shape, of mean `beta` and deviation `gamma` each."""
-        axes = [-1]  # OpenVINO 2026.4 fails on a number
-        centred = inputs - ops.mean(inputs, axis=axes, keepdims=True)
-        variance = ops.mean(centred * centred, axis=axes, keepdims=True)
-        return centred / ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+        return normalized(inputs, self.gamma, self.beta, self.epsilon)
+
+
+def normalized(inputs, gamma, beta, epsilon):
+    """Float [..., size] -> the same shape, of mean `beta` and deviation `gamma` each [size]."""
+    axes = [-1]  # OpenVINO 2026.4 fails on a number
+    centred = inputs - ops.mean(inputs, axis=axes, keepdims=True)
+    variance = ops.mean(centred * centred, axis=axes, keepdims=True)
+    return centred / ops.sqrt(variance + epsilon) * gamma + beta
 
 
 @keras.saving.register_keras_serializable("newsbeam")

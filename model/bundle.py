@@ -139,7 +139,7 @@ def save_bundle(
         beside.chmod(0o755)
         shutil.copytree(Path(prepared) / "transform", beside / "transform")
         network.save_weights(beside / WEIGHTS)
-        _export(network, beside / "saved_model")
+        _export(network, spec, beside / "saved_model")
         fields = {
             "format": FORMAT,
             "name": name,
@@ -249,17 +249,16 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
         raise BundleError(f"{folder} is damaged: {name} is not the file that was saved")
 
 
-def _export(network: Any, output: Path) -> None:
+def _export(network: Any, spec: Mapping[str, Any], output: Path) -> None:
     import keras
     import tensorflow as tf
 
-    def serve(token_ids):
-        return network(token_ids, training=False)
+    from model.networks import serving_function
 
     # The archive finds the variables that `serve` uses; after `track`, it saves them twice.
     archive = keras.export.ExportArchive()
     signature = [tf.TensorSpec([None, None], tf.int32, name="token_ids")]
-    archive.add_endpoint("serve", serve, input_signature=signature)
+    archive.add_endpoint("serve", serving_function(spec, network), input_signature=signature)
     archive.write_out(str(output), verbose=False)
 
 

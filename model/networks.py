@@ -1,6 +1,6 @@
-"""Rebuilds a network from its spec, whatever its kind."""
+"""Rebuilds a network from its spec, and serves it, whatever its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -21,3 +21,17 @@ def build_network(spec: Mapping[str, Any]) -> keras.Model:
 
         return build_bert(spec)
     raise ValueError(f"no network is called {spec['kind']!r}: transformer, bert")
+
+
+def serving_function(spec: Mapping[str, Any], network: keras.Model) -> Callable[[Any], Any]:
+    """A trained network as bundles serve it.
+
+    Returns:
+        A function from token ids, int32 [batch, length], 0 padding, to probabilities, float32
+        [batch, labels]; nothing is dropped out.
+    """
+    if spec["kind"] == "bert":
+        from model.bert_serving import serve_bert
+
+        return serve_bert(spec, network)
+    return lambda token_ids: network(token_ids, training=False)

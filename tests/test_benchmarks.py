@@ -111,6 +111,11 @@ def test_operations_of_a_transformer_are_those_of_a_count_by_hand():
     assert document_flops(spec, np.array([10])) == 10 * (192 + 80 + 240) + 84
     # A text of 1 token: 192 + 80 + 24, and the head; the mean of both texts.
     assert document_flops(spec, np.array([10, 1])) == ((5120 + 84) + (296 + 84)) / 2
+    assert document_flops(spec, np.array([10]), is_served=True) == 5120 + 84
+    # Served, if keys are at least as wide as embeddings: of each head (h QK') and (h VO), in all
+    # 2 * 2 * (2*4*4) = 128; attention to 10 tokens is 4 wide then: 2 * (2*4*10 + 2*4*10) = 320.
+    folded = document_flops({**spec, "key_size": 6}, np.array([10]), is_served=True)
+    assert folded == 10 * (128 + 80 + 320) + 84
 
 
 def test_operations_of_a_bert_are_those_of_a_count_by_hand():
@@ -118,6 +123,7 @@ def test_operations_of_a_bert_are_those_of_a_count_by_hand():
         "kind": "bert",
         "architecture": "bert",
         "num_layers": 3,
+        "num_heads": 2,
         "hidden_dim": 4,
         "intermediate_dim": 8,
         "pooling": "pooled",
@@ -127,6 +133,11 @@ def test_operations_of_a_bert_are_those_of_a_count_by_hand():
     # Pooler 2*4*4 = 32, softmax 2*4*2 = 16.
     assert document_flops(spec, np.array([5])) == 3 * 5 * (128 + 128 + 80) + 32 + 16
     assert document_flops({**spec, "pooling": "mean"}, np.array([5])) == 3 * 5 * 336 + 16
+    # Served, [CLS] alone goes through the last layer: 256, and each head to 5 tokens 2 * (2*4*5).
+    served = 2 * 5 * 336 + 256 + 2 * 80 + 32 + 16
+    assert document_flops(spec, np.array([5]), is_served=True) == served
+    mean = {**spec, "pooling": "mean"}
+    assert document_flops(mean, np.array([5]), is_served=True) == 3 * 5 * 336 + 16
 
 
 def contender(name: str, **settings) -> Contender:

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "rows": len(lengths),
         "tokens": float(lengths.mean()),
-        "flops": document_flops(bundle.model, lengths),
+        "flops": document_flops(bundle.model, lengths, is_served=True),
         "rates": {precision: best_rate(precision) for precision in ("float32", "bfloat16")},
         "has_bfloat16": has_bfloat16(),
     }
