@@ -16,17 +16,21 @@ def padded_length(lengths: Any) -> Any:
 def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
     """Groups texts by length.
 
+    A batch is as full as the budget allows; of what is left at the end, as many as the next power
+    of two allows. So few shapes come up, and again and again: engines keep code and memory for
+    each (OpenVINO 2026.4: 0.6 MB for the small transformer's, however small its cache is set).
+
     Yields:
-        Numbers of texts, from the shortest to the longest, so many at a time that their number
+        Numbers of texts, from the longest to the shortest, so many at a time that their number
         times their padded length stays within the budget (but at least one).
     """
-    order = np.argsort(lengths, kind="stable")
+    order = np.argsort(-lengths, kind="stable")
     padded = padded_length(lengths[order])
     start = 0
     while start < len(order):
-        most = max(1, batch_tokens // int(padded[start]))
-        sizes = np.arange(1, most + 1)[: len(order) - start] * padded[start : start + most]
-        count = max(1, int(np.searchsorted(sizes, batch_tokens, side="right")))
+        left = len(order) - start
+        full = max(1, batch_tokens // int(padded[start]))
+        count = full if left >= full else 1 << (left.bit_length() - 1)
         yield order[start : start + count]
         start += count
 

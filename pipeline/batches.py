@@ -49,8 +49,8 @@ class Scorer:
         def score_batch(rows: np.ndarray) -> None:
             self._score_batch(rows, values, offsets, probabilities, failures)
 
-        # The longest first, so that no thread is left with one when the others are done.
-        for _ in self._pool.map(score_batch, reversed(batches)):
+        # They come the longest first, so that no thread is left with one when the others are done.
+        for _ in self._pool.map(score_batch, batches):
             pass
         padded = sum(_tokens(rows, offsets) for rows in batches)
         return probabilities, failures, {"batches": len(batches), "padded_tokens": padded}

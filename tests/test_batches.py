@@ -17,10 +17,26 @@ def sums(token_ids):
     return np.stack([token_ids.sum(1), (token_ids > 0).sum(1)], 1).astype(np.float32)
 
 
-def test_batches_go_from_short_to_long_within_the_budget():
+def test_batches_go_from_long_to_short_within_the_budget():
     lengths = np.array([9, 1, 30, 2, 8, 3])
     batches = [list(batch) for batch in cut_batches(lengths, 16)]
-    assert batches == [[1, 3, 5], [4], [0], [2]]
+    assert batches == [[2], [0], [4, 5], [3, 1]]
+
+
+def test_what_is_left_goes_by_powers_of_two():
+    batches = [len(batch) for batch in cut_batches(np.full(27, 4), 8 * 4)]
+    assert batches == [8, 8, 8, 2, 1]
+
+
+def test_shapes_repeat_from_table_to_table():
+    draw = np.random.default_rng(4)
+    shapes = set()
+    for _ in range(50):
+        lengths = np.clip(draw.normal(40, 10, 2_000).astype(int), 1, 100)
+        values, offsets = spread(lengths)
+        shapes |= {pad(values, offsets, rows).shape for rows in cut_batches(lengths, 4096)}
+    # 25 padded lengths with a full batch each, and 9 powers of two at the shortest few.
+    assert len(shapes) < 25 + 9 * 5
 
 
 def test_every_text_is_in_one_batch_that_fits():
