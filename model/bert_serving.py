@@ -32,7 +32,8 @@ def serve_bert(spec: Mapping[str, Any], network: keras.Model) -> Callable[[Any],
     backbone = network.get_layer("backbone")
     softmax = network.get_layer("head").get_layer("softmax")
     *layers, last = backbone.transformer_layers
-    activate = _gelu if spec["activation"] == "gelu" else _activation_of(last)
+    own_activation = last._feedforward_intermediate_dense.activation
+    activate = _gelu if spec["activation"] == "gelu" else own_activation
 
     def serve(token_ids: Any) -> Any:
         padding = ops.where(token_ids == PAD_ID, MASKED, 0.0)[:, None, None, :]
@@ -119,10 +120,6 @@ def _output(attention: Any, mixed: Any) -> Any:
 
 def _dense(layer: Any, inputs: Any) -> Any:
     return ops.matmul(inputs, layer.kernel) + layer.bias
-
-
-def _activation_of(layer: Any) -> Callable[[Any], Any]:
-    return layer._feedforward_intermediate_dense.activation
 
 
 def _gelu(inputs: Any) -> Any:

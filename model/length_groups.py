@@ -16,9 +16,9 @@ def padded_length(lengths: Any) -> Any:
 def cut_batches(lengths: np.ndarray, batch_tokens: int) -> Iterator[np.ndarray]:
     """Groups texts by length.
 
-    A batch is as full as the budget allows; of what is left at the end, as many as the next power
-    of two allows. So few shapes come up, and again and again: engines keep code and memory for
-    each (OpenVINO 2026.4: 0.6 MB for the small transformer's, however small its cache is set).
+    A batch is as full as the budget allows; the last texts, too few for that, go by the largest
+    powers of two. So few shapes come up, and again and again: engines keep code and memory for each
+    (OpenVINO 2026.4: 0.6 MB for the small transformer's, however small its cache is set).
 
     Yields:
         Numbers of texts, from the longest to the shortest, so many at a time that their number

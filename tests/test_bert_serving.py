@@ -7,6 +7,7 @@ import pytest
 from model import bert
 from model.bert_serving import serve_bert
 from model.networks import serving_function
+from model.train import precision
 from model.transformer import build_transformer, transformer_spec
 
 TOKEN_IDS = np.array(
@@ -66,12 +67,8 @@ def test_padding_changes_nothing():
 def test_float32_whatever_it_was_trained_in():
     spec = bert.bert_spec("bert", **SIZES, num_layers=2)
     network = drawn_bert(spec)
-    outside = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with precision("mixed_bfloat16"):
         mixed = bert.build_bert(spec)
-    finally:
-        keras.config.set_dtype_policy(outside)
     mixed.set_weights(network.get_weights())
     assert np.array_equal(served(spec, mixed), served(spec, network))
     assert not np.allclose(plain(mixed), served(spec, network), atol=1e-6)
