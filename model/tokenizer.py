@@ -2,14 +2,10 @@
 
 import os
 
-# Scoring needs no Keras. Told that Keras 2 will do, TensorFlow leaves Keras 3 alone on import,
-# which saves 5 s a process. `import keras` stays Keras 3 in any case, so training may follow.
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
-import tensorflow_text  # noqa: F401  registers the ops that a WordPiece graph is made of
+
+from model.without_keras import tf
 
 
 class Tokenizer:

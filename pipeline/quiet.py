@@ -18,9 +18,9 @@ def import_tensorflow() -> None:
         return
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":  # as command.silence() sets it
         with silent_descriptor():
-            import tensorflow as tf
+            from model.without_keras import tf
     else:
-        import tensorflow as tf
+        from model.without_keras import tf
     # One core a batch, as many batches as cores: a fifth less work than all cores on each.
     tf.config.threading.set_intra_op_parallelism_threads(1)
 

@@ -1,6 +1,7 @@
 """What libraries write to descriptor 2 is dropped, what Python code prints is not."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -33,3 +34,16 @@ def test_an_exception_gives_the_descriptor_back(capfd):
         raise ImportError("no such library")
     os.write(2, b"still here\n")
     assert capfd.readouterr().err == "still here\n"
+
+
+def test_tensorflow_comes_without_keras():
+    code = (
+        "import sys; from pipeline.quiet import import_tensorflow; import_tensorflow();"
+        "import model.tokenizer; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_USE_LEGACY_KERAS", None)
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "True False\n"

@@ -1,11 +1,8 @@
 """TensorFlow: runs everywhere, on CPUs and GPUs, in float32."""
 
-import os
-
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # scoring needs no Keras: see model.tokenizer
-
 import numpy as np
-import tensorflow as tf
+
+from model.without_keras import tf
 
 
 class TensorFlowEngine:
