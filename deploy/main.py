@@ -4,10 +4,8 @@ A file outside the package, since Python puts the folder of the file it starts f
 where `pipeline/schema.py` would be found as `schema`.
 """
 
-import sys
-
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.score import score
 
 if __name__ == "__main__":
-    sys.exit(run_command(score))
+    main(score)

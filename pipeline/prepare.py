@@ -5,7 +5,6 @@ Where WordPiece has no vocabulary, a pass before them counts the words that one 
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 
 import apache_beam as beam
@@ -13,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import storage
 from pipeline.claim import claimed
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.errors import UsageError
 from pipeline.examples import WriteExamples
 from pipeline.inputs import find_inputs
@@ -160,4 +159,4 @@ def prepare(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(prepare))
+    main(prepare)

@@ -10,7 +10,7 @@ from typing import IO
 
 from pipeline import folder, storage
 from pipeline.claim import NAME as CLAIM
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.display import LOOK_SECONDS, REST, Display, Speed, sentence
 from pipeline.done import Done, FinishedWork
 from pipeline.errors import NewsbeamError, UsageError
@@ -134,4 +134,4 @@ def progress(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(progress))
+    main(progress)

@@ -5,14 +5,13 @@ The page is made of the manifest and nothing else, so it costs the same for 100 
 """
 
 import argparse
-import sys
 from typing import Any
 
 import numpy as np
 
 from model.corpus_profile import TOKEN_EDGES
 from pipeline import folder, storage, wording
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.errors import UsageError
 from pipeline.evaluation import FOREIGN
 from pipeline.example_rows import rows_of
@@ -310,4 +309,4 @@ def write_again(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(write_again))
+    main(write_again)

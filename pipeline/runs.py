@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from pipeline import folder, storage
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.earlier_runs import DIGEST_CHARACTERS, RUN
 from pipeline.errors import UsageError
 from pipeline.finished import finished_files
@@ -128,4 +128,4 @@ def runs(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(runs))
+    main(runs)

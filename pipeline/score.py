@@ -3,14 +3,12 @@
 The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore.
 """
 
-import sys
-
 import apache_beam as beam
 
 from model.engines.choose import EngineChoice
 from pipeline import folder, storage
 from pipeline.cascade import Rescore, Second
-from pipeline.command import run_command
+from pipeline.command import main
 from pipeline.drift import check_drift
 from pipeline.errors import UsageError
 from pipeline.options import ScoreOptions, parse
@@ -74,4 +72,4 @@ def score(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(score))
+    main(score)
