@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 START = ":start"  # the same command on a corpus of next to nothing: its start-up
-START_ROUNDS = 2
 MINILM_ROWS = 4_000  # 20,000 would take half of the hour that all may take
 SOME_ROUNDS = 2  # of what takes a minute or two and varies little
 TWO_WORKERS = ("--direct_num_workers", "2", "--direct_running_mode", "multi_processing")
@@ -89,7 +88,6 @@ class Contender:
             corpus=self.corpus if is_test else Corpus("news", 64, 2),
             options=(*self.options, "--limit", "64") if is_test else self.options,
             rows=None,
-            most_rounds=START_ROUNDS,
             starts=False,
         )
 
@@ -131,7 +129,7 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
             "small-machine", "machine", "machine", "small", hundred, most_rounds=SOME_ROUNDS
         ),
         Contender("import", "import tensorflow", "import", "small", hundred),
-        Contender("small-100k", "newsbeam", "score", "small", hundred, starts=True),
+        Contender("small-100k", "newsbeam", "score", "small", hundred),
         Contender(
             "repeats", "newsbeam, a fifth repeated", "score", "small",
             Corpus("repeats", hundred.rows), most_rounds=SOME_ROUNDS,
@@ -140,7 +138,7 @@ def all_contenders(settings: Settings) -> dict[str, Contender]:
             "long", "newsbeam, long articles", "score", "small", Corpus("long", rows(10_000)),
             most_rounds=1,
         ),
-        Contender("small-5m", "newsbeam", "score", "small", five, most_rounds=1),
+        Contender("small-5m", "newsbeam", "score", "small", five, most_rounds=SOME_ROUNDS),
         Contender("minilm", "newsbeam", "score", "minilm", bert, starts=True),
         Contender(
             "minilm-hf", "Hugging Face pipeline", "transformers_pipeline", "hugging_face", bert,

@@ -36,8 +36,8 @@ def run_process(
 
     Returns:
         `seconds` from start to end; `peak_bytes`, the highest sum of the resident memory of the
-        process and its children, looked at four times a second; `first_file` and `last_file`,
-        seconds until there was one and until there were all (None: none seen); and what its last
+        process and its children, looked at four times a second; `first_file`, seconds
+        until there was one (None: none seen); and what its last
         line of output holds, if that is a JSON object.
 
     Raises:
@@ -91,14 +91,12 @@ def kill_tree(pid: int) -> None:
 
 
 class _Watcher:
-    """Looks at a process from a thread: its memory, and its first and last finished file."""
+    """Looks at a process from a thread: its memory, and its first finished file."""
 
     def __init__(self, pid: int, watched: Path | None, started: float):
         self._pid, self._watched, self._started = pid, watched, started
         self._peak = 0
-        self._files = 0
         self._first_file: float | None = None
-        self._last_file: float | None = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
@@ -108,11 +106,7 @@ class _Watcher:
         self._thread.join()
 
     def seen(self) -> dict[str, Any]:
-        return {
-            "peak_bytes": self._peak,
-            "first_file": self._first_file,
-            "last_file": self._last_file,
-        }
+        return {"peak_bytes": self._peak, "first_file": self._first_file}
 
     def _look(self) -> None:
         sampled = 0.0
@@ -120,18 +114,18 @@ class _Watcher:
             now = time.monotonic()
             if now - sampled >= SAMPLE_SECONDS:
                 self._peak, sampled = max(self._peak, resident_bytes(self._pid)), now
-            if self._watched is not None:
-                self._count_files(self._watched)
-            if self._end.wait(SAMPLE_SECONDS if self._watched is None else LOOK_SECONDS):
+            if self._watched is not None and self._first_file is None:
+                self._look_for_file(self._watched)
+                pause = LOOK_SECONDS
+            else:
+                pause = SAMPLE_SECONDS
+            if self._end.wait(pause):
                 return
 
-    def _count_files(self, watched: Path) -> None:
+    def _look_for_file(self, watched: Path) -> None:
         with suppress(OSError):  # the work folder may be deleted while it is listed
-            files = sum(1 for _ in watched.glob("_work-*/[0-9]*.parquet"))
-            if files > self._files:
-                self._last_file = time.monotonic() - self._started
-                self._first_file = self._first_file or self._last_file
-                self._files = files
+            if any(watched.glob("_work-*/[0-9]*.parquet")):
+                self._first_file = time.monotonic() - self._started
 
 
 def resident_bytes(pid: int) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.contenders import START
-from pipeline.options import SHARD_ROWS
 
 MILLION, MINILM_TEXTS = 1_000_000, 20_000
 GIGABYTE = 1e9
 MOST_OVER = 3.0
 NOISE = 0.1  # start-up varies by as much: less time beyond it is no measurement
+SMALL = ("small-100k", "small-5m", "repeats")  # the command of `small`, on other corpora
 
 
 class TooShort(ValueError):
@@ -20,43 +20,31 @@ class TooShort(ValueError):
 
 
 class Round:
-    """One round's runs, and the start-ups of the whole session.
+    """One round's runs, and the medians of the whole session.
 
     Args:
         runs: what each contender did, by its name.
-        starts: the median of its runs on next to nothing, by the contender's name: the run's
-            `seconds` and `rows`.
+        medians: of all rounds, by the contender's name, start-ups among them: `seconds` and `rows`.
     """
 
-    def __init__(self, runs: Mapping[str, dict[str, Any]], starts: Mapping[str, dict[str, float]]):
-        self.runs, self._starts = runs, starts
+    def __init__(self, runs: Mapping[str, dict[str, Any]], medians: Mapping[str, dict[str, float]]):
+        self.runs, self._medians = runs, medians
 
     def start(self, name: str) -> float:
         """Seconds from the process' start until the first document could be labelled."""
         run = self.runs[name]
-        return run["ready"] if "ready" in run else self._starts[_same_start(name)]["seconds"]
+        return run["ready"] if "ready" in run else self._empty(name)["seconds"]
 
     def rate(self, name: str) -> float:
-        """Documents a second, start-up taken off."""
+        """Documents a second in this round, start-up taken off."""
         run = self.runs[name]
         if "ready" in run:
             return run["rows"] / (run["done"] - run["ready"])
-        empty = self._starts[_same_start(name)]
-        rows, seconds = run["rows"] - empty["rows"], run["seconds"] - empty["seconds"]
-        if rows <= 0 or seconds <= NOISE * empty["seconds"]:
-            raise TooShort(name)
-        return rows / seconds
+        return self._rate(name, run)
 
-    def steady_rate(self, name: str, until: str = "last_file") -> float:
-        """Documents a second after the first finished file, until the last one or the end.
-
-        A short run's start-up is too long to be taken off by another run's.
-        """
-        run = self.runs[name]
-        rows, seconds = run["rows"] - SHARD_ROWS, run[until] - run["first_file"]
-        if rows <= 0 or seconds <= 0:
-            raise TooShort(name)
-        return rows / seconds
+    def usual_rate(self, name: str) -> float:
+        """The same by the medians of all rounds: of runs so short that noise would rule one."""
+        return self._rate(name, self._medians[name])
 
     def seconds(self, name: str, rows: int | None = None) -> float:
         """Seconds for so many rows, start-up included once; as measured for its own rows."""
@@ -65,10 +53,16 @@ class Round:
             return run["seconds"]
         return self.start(name) + rows / self.rate(name)
 
+    def _empty(self, name: str) -> dict[str, float]:
+        """The run on next to nothing, by the same command."""
+        return self._medians[("small" if name in SMALL else name) + START]
 
-def _same_start(name: str) -> str:
-    """Whose start-up a contender has: that of the same command on another corpus."""
-    return "small-100k" if name in ("repeats", "long", "small-5m") else name
+    def _rate(self, name: str, run: Mapping[str, float]) -> float:
+        empty = self._empty(name)
+        rows, seconds = run["rows"] - empty["rows"], run["seconds"] - empty["seconds"]
+        if rows <= 0 or seconds <= NOISE * empty["seconds"]:
+            raise TooShort(name)
+        return rows / seconds
 
 
 @dataclass(frozen=True)
@@ -174,8 +168,8 @@ def all_rows() -> list[Row]:
         ),
         Row(
             "scale", "documents a second at 5,000,000 rows over 100,000, start-up taken off",
-            ("small-5m", "small-100k"),
-            lambda r: r.steady_rate("small-5m", "seconds") / r.steady_rate("small-100k"), 0.95,
+            ("small-5m", "small-100k", "small" + start),
+            lambda r: r.rate("small-5m") / r.usual_rate("small-100k"), 0.95,
         ),
         Row(
             "memory", "peak memory at 5,000,000 rows over 100,000",
@@ -204,8 +198,8 @@ def all_rows() -> list[Row]:
         ),
         Row(
             "repeats", "a fifth of the rows repeated: documents a second over no repeats",
-            ("repeats", "small-100k"),
-            lambda r: r.steady_rate("repeats") / r.steady_rate("small-100k"),
+            ("repeats", "small-100k", "small" + start),
+            lambda r: r.rate("repeats") / r.usual_rate("small-100k"),
         ),
         Row(
             "cascade", "cascade over MiniLM alone, AG News test set, start-up taken off",
@@ -221,12 +215,12 @@ def all_rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def starts_of(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The median start-up of each contender that has runs on next to nothing."""
+def medians_of(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Each contender's median time, start-ups among them, and its rows."""
     by_name: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
-        if run["contender"].endswith(START) and "error" not in run:
-            by_name.setdefault(run["contender"].removesuffix(START), []).append(run)
+        if "error" not in run and "rows" in run:
+            by_name.setdefault(run["contender"], []).append(run)
     return {
         name: {key: statistics.median(run[key] for run in many) for key in ("seconds", "rows")}
         for name, many in by_name.items()
@@ -235,18 +229,17 @@ def starts_of(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def figures(row: Row, runs: list[dict[str, Any]]) -> list[float]:
     """The row's figure in each round in which all that it needs has run, and for long enough."""
-    starts = starts_of(runs)
+    medians = medians_of(runs)
     by_round: dict[int, dict[str, dict[str, Any]]] = {}
     for run in runs:
         if "error" not in run:
             by_round.setdefault(run["round"], {})[run["contender"]] = run
     needed = [name for name in row.needs if not name.endswith(START)]
-    started = [name.removesuffix(START) for name in row.needs if name.endswith(START)]
-    if any(name not in starts for name in started):
+    if any(name not in medians for name in row.needs if name.endswith(START)):
         return []
     found = []
     for _, there in sorted(by_round.items()):
         if all(name in there for name in needed):
             with suppress(TooShort):
-                found.append(row.value(Round(there, starts)))
+                found.append(row.value(Round(there, medians)))
     return found

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import START, Contender
-from benchmarks.rows import Round, Row, TooShort, starts_of
+from benchmarks.rows import Round, Row, TooShort, medians_of
 from benchmarks.sessions import Session, latest, why_not
 
 
@@ -121,7 +121,7 @@ def _rate_and_start(name: str, runs: list[dict[str, Any]], session: Session) -> 
         return "", f"{statistics.median(run['seconds'] for run in runs):.1f}"
     if "rates" in runs[0]:
         return "", ""
-    rounds = [Round({name: run}, starts_of(session["runs"])) for run in runs]
+    rounds = [Round({name: run}, medians_of(session["runs"])) for run in runs]
     try:
         rate = statistics.median(one.rate(name) for one in rounds)
         start = statistics.median(one.start(name) for one in rounds)

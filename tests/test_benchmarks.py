@@ -213,16 +213,17 @@ def test_a_run_hardly_longer_than_its_start_up_has_no_rate():
     assert found == [pytest.approx(999_936 / (50 * 5_000))]
 
 
-def test_a_short_runs_rate_is_that_between_its_first_file_and_its_last():
-    files = {"first_file": 10.0, "last_file": 12.0}
+def test_a_short_runs_rate_is_that_of_the_medians_of_all_rounds():
     runs = [
-        *runs_of("small-5m", 110, rows=16_384 + 2_000_000, **files),
-        *runs_of("small-100k", 14, rows=16_384 + 40_000, **files),
+        *runs_of("small:start", 10, 9, 30, rows=64),
+        *runs_of("small-5m", 110, rows=64 + 2_000_000),
+        *runs_of("small-100k", 11, 14, 12, rows=64 + 80_000),
+        *runs_of("repeats", 12, 14, rows=64 + 80_000),
     ]
-    # 2,000,000 in 110 - 10 s, to the very end, over 40,000 in 12 - 10.
-    assert figures(row_named("scale"), runs) == [1.0]
-    runs[1]["last_file"] = 10.0  # one file only
-    assert figures(row_named("scale"), runs) == []
+    # 2,000,000 in 110 - 10 s over 80,000 in 12 - 10.
+    assert figures(row_named("scale"), runs) == [0.5]
+    assert figures(row_named("repeats"), runs) == [1.0, 0.5]
+    assert figures(row_named("scale"), runs[3:]) == []  # no start-up to take off
 
 
 def test_the_machines_rate_is_that_of_the_precision_in_use():
