@@ -13,6 +13,10 @@ from openvino.properties import hint
 
 from model.engines.choose import cores
 
+# OpenVINO 2026.4 waits for ever if two threads at once are the first to copy an array. Modules are
+# imported by one thread.
+openvino.Tensor(np.zeros(1, np.int32))
+
 _PRECISIONS = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
 
 
