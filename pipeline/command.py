@@ -87,7 +87,6 @@ def silence() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
     logging.getLogger().setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
 

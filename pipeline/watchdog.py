@@ -103,12 +103,20 @@ def _children() -> list[psutil.Process]:
     found = []
     for process in psutil.Process(os.getpid()).children(recursive=True):
         try:
-            command = " ".join(process.cmdline())
-            if "sdk_worker_main" in command and process.status() != psutil.STATUS_ZOMBIE:
+            command = process.cmdline()
+            if "sdk_worker_main" not in " ".join(command) or _is_copy(process, command):
+                continue
+            if process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue
     return found
+
+
+def _is_copy(process: psutil.Process, command: list[str]) -> bool:
+    """Whether a worker has forked it, to do something and end, or to become another program."""
+    parent = process.parent()
+    return parent is not None and parent.cmdline() == command
 
 
 def _name(process: psutil.Process) -> str:

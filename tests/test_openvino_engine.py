@@ -1,5 +1,6 @@
 """OpenVINO as an engine: what its own library gets wrong."""
 
+import os
 import subprocess
 import sys
 
@@ -30,3 +31,23 @@ def test_threads_that_are_the_first_to_call_it_do_not_wait_for_ever(toy_bundle):
     for _ in range(3):  # two of three used to
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.stdout == "all have answered\n"
+
+
+def test_nobody_is_told_of_it(toy_bundle, tmp_path):
+    code = (
+        "import os, sys\n"
+        "sys.addaudithook(lambda event, _: print(event) if event == 'os.fork' else None)\n"
+        "from model.engines.openvino_engine import OpenVINOEngine\n"
+        "OpenVINOEngine(sys.argv[1])\n"
+        "print('openvino_telemetry.main' in sys.modules, os.listdir(os.environ['HOME']))"
+    )
+    # Where a CI runs, the library says nothing of its own accord.
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, toy_bundle.saved_model_dir],
+        env={**environment, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False []\n"

@@ -72,6 +72,37 @@ def test_workers_of_other_machines_are_not_ours_to_judge(tmp_path, impatient):
         time.sleep(0.3)
 
 
+def test_a_process_that_a_worker_forks_is_no_worker(tmp_path, impatient):
+    """Libraries do, and it ends when it has done its work."""
+    worker = (
+        "import os, sys, time\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    print(child, flush=True)\n"
+        "    os.waitpid(child, 0)\n"
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", worker, "sdk_worker_main"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        child = int(process.stdout.readline())
+        dog = Watchdog(str(tmp_path))
+        dog.check()
+        os.kill(child, signal.SIGKILL)
+        for _ in range(2):
+            time.sleep(0.3)
+            dog.check()
+        process.kill()
+        time.sleep(0.1)
+        dog.check()
+        time.sleep(0.3)
+        with pytest.raises(WorkerLostError, match=f"worker process {process.pid} died"):
+            dog.check()
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [

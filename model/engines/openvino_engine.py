@@ -3,10 +3,16 @@
 Each batch is one core's, and as many batches are under way as there are cores: batches are small
 enough for a core's cache, and cores that work on one batch together wait for each other.
 """
+# ruff: noqa: E402
 
+import sys
 import threading
 
 import numpy as np
+
+# With this package, every import is told to Google Analytics, by a process forked for it.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 import openvino
 from openvino import properties
 from openvino.properties import hint
