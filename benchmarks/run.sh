@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The benchmark, from nothing: makes .venv-benchmarks (6 GB, most of it PyTorch), then measures.
+# The benchmark, from nothing: makes .venv-benchmarks (8 GB, most of it PyTorch), then measures.
 # Takes what `python -m benchmarks.run --help` says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
