@@ -104,9 +104,8 @@ def _children() -> list[psutil.Process]:
     for process in psutil.Process(os.getpid()).children(recursive=True):
         try:
             command = process.cmdline()
-            if "sdk_worker_main" not in " ".join(command) or _is_copy(process, command):
-                continue
-            if process.status() != psutil.STATUS_ZOMBIE:
+            is_worker = "sdk_worker_main" in " ".join(command) and not _is_copy(process, command)
+            if is_worker and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue

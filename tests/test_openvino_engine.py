@@ -28,7 +28,7 @@ print("all have answered")
 
 def test_threads_that_are_the_first_to_call_it_do_not_wait_for_ever(toy_bundle):
     command = [sys.executable, "-c", FIRST_CALLS, toy_bundle.saved_model_dir]
-    for _ in range(3):  # two of three used to
+    for _ in range(3):  # without the first copy at import, two of three hang
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.stdout == "all have answered\n"
 
