@@ -40,7 +40,11 @@ def plan_run(
         engine = preset_engine(options.dataflow_preset, options.engine)
         on_gpu = options.dataflow_preset == "gpu" or has_gpu()
         choose = functools.partial(
-            choose_engine, name=engine, batch_tokens=options.batch_tokens, on_gpu=on_gpu
+            choose_engine,
+            name=engine,
+            batch_tokens=options.batch_tokens,
+            on_gpu=on_gpu,
+            precision=options.precision,
         )
         choice = choose(bundle.model["kind"])
         cascade = {}  # a plan without one says nothing of it, or it would be another plan
@@ -107,10 +111,13 @@ def chosen_options(
 ) -> dict[str, Any]:
     """The options by which a series of runs knows whether an input was scored the same way."""
     cascade = {"then": then.digest, "confidence": options.confidence} if then is not None else {}
+    # Series that were begun before there was a choice don't know it, and are not scored again.
+    precision = {"precision": options.precision} if options.precision != "float32" else {}
     return {
         "text_columns": options.text_columns or list(bundle.text_columns),
         **{name: getattr(options, name) for name in CHOSEN},
         **cascade,
+        **precision,
     }
 
 

@@ -223,6 +223,8 @@ def test_wrong_use_is_one_line_and_writes_nothing(tmp_path, toy_bundle, capsys):
         (["--model", str(broken)], "saved_model.pb"),
         (["--shrad_rows", "3"], "did you mean --shard_rows?"),
         (["--engine", "abacus"], "invalid choice: 'abacus'"),
+        (["--precision", "float16"], "invalid choice: 'float16'"),
+        (["--engine", "tensorflow", "--precision", "bfloat16"], "TensorFlow scores in float32"),
     ]
     for options, message in cases:
         given = {option.split("=")[0] for option in options}

@@ -59,6 +59,7 @@ def test_parameters_are_as_the_service_wants_them(parameter):
         ("confidence", ["0.95", ".5", "1", "1.0"], ["0", "0.0", "1.5", "95%"]),
         ("overwrite", ["true", "false"], ["yes", ""]),
         ("engine", ["auto", "tensorflow"], ["torch"]),
+        ("precision", ["float32", "bfloat16"], ["float16"]),
         ("carry_columns", ["all", "a,b:c"], ["", "a,,b"]),
         ("dataflow_preset", ["cpu", "gpu"], ["tpu"]),
     ],

@@ -1,4 +1,4 @@
-"""Which engine runs a network on this processor, in which precision and in how large batches.
+"""Which engine runs a network, in which precision and in how large batches.
 
 An engine is a callable: token ids (int32 [batch, length], 0 pads) -> probabilities (float32
 [batch, labels]). Several threads may call it. There is one file an engine.
@@ -14,6 +14,7 @@ import numpy as np
 from model.bundle import Bundle
 
 Engine = Callable[[np.ndarray], np.ndarray]
+PRECISIONS = ("float32", "bfloat16")
 
 
 class EngineChoice(NamedTuple):
@@ -38,21 +39,27 @@ GPU_BATCH_TOKENS = 16384
 
 
 def choose_engine(
-    kind: str, name: str = "auto", batch_tokens: int | None = None, on_gpu: bool | None = None
+    kind: str,
+    name: str = "auto",
+    batch_tokens: int | None = None,
+    on_gpu: bool | None = None,
+    precision: str = "float32",
 ) -> EngineChoice:
-    """Settles engine, precision and token budget.
+    """Settles engine and token budget.
 
-    OpenVINO where it is installed, on any processor (in float32 where it has no bfloat16 units);
-    TensorFlow where there is a GPU or no OpenVINO.
+    OpenVINO where it is installed, on any processor; TensorFlow where there is a GPU or no
+    OpenVINO. The precision is never chosen: in bfloat16 a few labels are others, and labels must
+    not depend on the processor.
 
     Args:
         kind: of the network, as the bundle's spec has it.
         name: the engine that was asked for.
         batch_tokens: the budget that was asked for.
         on_gpu: whether the workers have one; None: if this machine has.
+        precision: `float32`, or `bfloat16` if that was asked for.
 
     Raises:
-        ValueError: if the engine that was asked for isn't installed.
+        ValueError: if the engine that was asked for isn't installed, or lacks the precision.
     """
     installed = importlib.util.find_spec("openvino") is not None
     on_gpu = has_gpu() if on_gpu is None else on_gpu
@@ -60,7 +67,8 @@ def choose_engine(
         raise ValueError("OpenVINO is not installed: pip install 'newsbeam[openvino]'")
     if name == "auto":
         name = "openvino" if installed and not on_gpu else "tensorflow"
-    precision = "bfloat16" if name == "openvino" and has_bfloat16() else "float32"
+    if name == "tensorflow" and precision != "float32":
+        raise ValueError(f"TensorFlow scores in float32 only; {precision} needs --engine openvino")
     measured = BERT_BATCH_TOKENS if kind == "bert" else BATCH_TOKENS[name]
     if name == "tensorflow" and on_gpu:
         measured = GPU_BATCH_TOKENS
