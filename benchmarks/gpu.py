@@ -62,7 +62,8 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
     lengths = np.interp(draw.random(count), places, quantiles).round().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values = draw.integers(2, words, offsets[-1]).astype(np.int32)
-    return Examples(values, offsets, draw.integers(0, spec["labels"], count).astype(np.int32))
+    labels = draw.integers(0, spec["labels"], count).astype(np.int32)
+    return Examples(values, offsets, labels, draw.integers(0, 1 << 63, count, np.uint64))
 
 
 def batches_of(examples: Any, batch_size: int, longest: int | None) -> Any:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from model.held_out import HASH_COLUMN, is_held_out
+
 # The lengths of batches: few of them mean few compilations on JAX (10 s each on a slow CPU).
 LENGTHS = [*range(8, 64, 8), *range(64, 256, 32), *range(256, 4097, 128)]
 POOL = 64  # batches' worth of examples that are sorted by length together
@@ -27,11 +29,13 @@ class Examples:
         values: int32 [tokens], the ids of all texts.
         offsets: int64 [rows + 1]; text i is `values[offsets[i]:offsets[i + 1]]`.
         labels: int32 [rows], indexes into the names of the labels.
+        hashes: uint64 [rows], of the texts; see `model.held_out`.
     """
 
     values: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
+    hashes: np.ndarray
 
     def __len__(self):
         return len(self.labels)
@@ -47,7 +51,7 @@ class Examples:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         values = self.values[np.repeat(self.offsets[rows], lengths) + within]
-        return Examples(values, offsets, self.labels[rows])
+        return Examples(values, offsets, self.labels[rows], self.hashes[rows])
 
 
 def read_examples(prepared: str | Path, labels: list[str]) -> Examples:
@@ -59,12 +63,14 @@ def read_examples(prepared: str | Path, labels: list[str]) -> Examples:
 
     Raises:
         FileNotFoundError: There are no examples.
-        ValueError: An example has a label that is none of them.
+        ValueError: An example has a label that is none of them, or no hash.
     """
     files = sorted(Path(prepared).glob("examples-*.parquet"))
     if not files:
         raise FileNotFoundError(f"{prepared} holds no examples-*.parquet: prepare the data again")
     table = pa.concat_tables(pq.read_table(file) for file in files).combine_chunks()
+    if HASH_COLUMN not in table.schema.names:
+        raise ValueError(f"{prepared} was prepared by an older newsbeam: prepare the data again")
     indexes = pc.index_in(table["label"].cast(pa.string()), pa.array(labels, pa.string()))
     if indexes.null_count:
         raise ValueError(f"{prepared} has labels that prepared.json lacks: prepare the data again")
@@ -73,30 +79,21 @@ def read_examples(prepared: str | Path, labels: list[str]) -> Examples:
         token_ids = pa.concat_arrays(token_ids.chunks)
     offsets = token_ids.offsets.to_numpy().astype(np.int64)
     values = token_ids.values.to_numpy().astype(np.int32)
-    return Examples(values, offsets, indexes.to_numpy().astype(np.int32))
+    hashes = table[HASH_COLUMN].to_numpy()
+    return Examples(values, offsets, indexes.to_numpy().astype(np.int32), hashes)
 
 
 def split(
-    examples: Examples, validation: float, seed: int, at_most: int | None = None
+    examples: Examples, validation: float, at_most: int | None = None
 ) -> tuple[Examples, Examples]:
-    """Holds out a share of each label's examples.
+    """Cuts off what is held out: the examples to train on, and those held out.
 
     Args:
         examples: All examples.
-        validation: The share to hold out, in [0, 1).
-        seed: The same seed holds out the same rows.
-        at_most: Rows to hold out at most, of all labels together.
-
-    Returns:
-        The examples to train on and those held out.
+        validation: The share of texts to hold out, in [0, 1).
+        at_most: Rows to hold out at most.
     """
-    if at_most is not None:
-        validation = min(validation, at_most / max(len(examples), 1))
-    draw = np.random.default_rng(seed)
-    held_out = np.zeros(len(examples), bool)
-    for label in np.unique(examples.labels):
-        rows = np.flatnonzero(examples.labels == label)
-        held_out[draw.permutation(rows)[: int(len(rows) * validation)]] = True
+    held_out = is_held_out(examples.hashes, validation, at_most)
     return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
 
 

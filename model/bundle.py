@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 FORMAT = 1
+PREPARED_FORMAT = 2  # of the folder that `pipeline.prepare` writes; 1 had no hashes of the texts
 MANIFEST = "bundle.json"
 WEIGHTS = "model.weights.h5"
 RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
@@ -199,7 +200,7 @@ def read_prepared(prepared: str | os.PathLike) -> dict[str, Any]:
         raise BundleError(f"{prepared} is no prepared data: it has no prepared.json")
     try:
         description = json.loads(file.read_bytes())
-        if description["format"] > FORMAT:
+        if description["format"] > PREPARED_FORMAT:
             raise BundleError(f"{prepared} was written by a newer newsbeam: prepare it again")
         for key in ("labels", "max_tokens", "text_columns", "tokenizer"):
             description[key]

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--balance", action="store_true", help="let every label count the same, however rare"
     )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
-    flags.add_argument("--validation", type=share, default=0.1, help="share of rows to hold out")
+    flags.add_argument("--validation", type=share, default=0.1, help="share of texts to hold out")
     flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
     flags.add_argument("--steps_per_epoch", type=positive, help="batches in an epoch, for a try")
     flags.add_argument("--logs", help="folder for TensorBoard")
@@ -110,9 +110,7 @@ def train(options: argparse.Namespace) -> None:
 
     labels = description["labels"]
     examples = read_examples(options.prepared, labels)
-    training, validation = split(
-        examples, options.validation, options.seed, at_most=options.validation_rows
-    )
+    training, validation = split(examples, options.validation, options.validation_rows)
     device = device_name(keras.backend.backend())
     on_gpu = options.recipe == "finetune" and device != "cpu"
     options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from apache_beam.utils.shared import Shared
 
 from model.corpus_profile import TOKEN_EDGES, token_histogram
+from model.held_out import HASH_COLUMN, text_hashes
 from pipeline import storage
 from pipeline.corpus import piece_of
 from pipeline.failure import failures_told
@@ -82,8 +83,9 @@ def to_examples(
         unknown_id: The id of unknown tokens.
 
     Returns:
-        `token_ids` (list of int32) and `label` (string); and the counts: `rows`, `rows_by_label`,
-        `skipped` by reason, `token_histogram` (of lengths before the cut), `ids`, `unknown`.
+        `token_ids` (list of int32), `label` (string) and `text_hash` (uint64); and the counts:
+        `rows`, `rows_by_label`, `skipped` by reason, `token_histogram` (of lengths before the
+        cut), `ids`, `unknown`.
     """
     errors = [error.split(":")[0] for error in table["error"].drop_null().to_pylist()]
     good = table.filter(pc.is_null(table["error"]))
@@ -92,7 +94,13 @@ def to_examples(
     tokenized = tokenize_table(good.filter(pc.invert(blank)), tokenize)
     token_ids = tokenized["token_ids"].combine_chunks()
     ids = token_ids.flatten().to_numpy()
-    examples = pa.table({"token_ids": token_ids, "label": tokenized["gold"]})
+    examples = pa.table(
+        {
+            "token_ids": token_ids,
+            "label": tokenized["gold"],
+            HASH_COLUMN: text_hashes(tokenized["text"]),
+        }
+    )
     counts = {
         "rows": examples.num_rows,
         "rows_by_label": dict(Counter(tokenized["gold"].to_pylist())),

@@ -1,14 +1,14 @@
 """The folder of prepared data: what lies in it, and what a run may do there.
 
 DIR/prepared.json       what it is; written last, so that without it the rest is nobody's
-DIR/examples-*.parquet  token ids and labels, in the corpus' order
+DIR/examples-*.parquet  token ids, labels and hashes of the texts, in the corpus' order
 DIR/transform/          the fitted tf.Transform graph
 DIR/_work/              the plan of a run that is not finished
 """
 
 from typing import Any
 
-from model.bundle import installed_versions
+from model.bundle import PREPARED_FORMAT, installed_versions
 from model.corpus_profile import TOKEN_EDGES
 from model.wordpiece import parse_vocabulary
 from pipeline import storage
@@ -17,7 +17,6 @@ from pipeline.errors import UsageError
 from pipeline.failure import failures_told
 from pipeline.plan import Plan, load_plan, save_plan
 
-FORMAT = 1
 PREPARED = "prepared.json"
 VERSIONS = ("apache-beam", "newsbeam", "tensorflow", "tensorflow-text", "tensorflow-transform")
 
@@ -71,11 +70,14 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
     names = [file.name for file in storage.files_in(output) if file.name != CLAIM]
     names += storage.folders_in(output)
     if storage.exists(prepared):
-        if storage.read_json(prepared).get("plan") == plan.digest:
+        earlier = storage.read_json(prepared)
+        is_old = earlier.get("format", 0) < PREPARED_FORMAT
+        if not is_old and earlier.get("plan") == plan.digest:
             return False
         if not overwrite:
+            how = "by an older newsbeam" if is_old else "otherwise"
             raise UsageError(
-                f"{output} holds data prepared otherwise; use another --output, or --overwrite"
+                f"{output} holds data prepared {how}; use another --output, or --overwrite"
             )
     elif names and not begun:
         raise UsageError(f"{output} holds something else ({names[0]}); use another --output")
@@ -115,7 +117,7 @@ def _described(counts: dict[str, Any], output: str) -> dict[str, Any]:
             f"different labels in column {plan.columns.gold}: there is nothing to learn"
         )
     return {
-        "format": FORMAT,
+        "format": PREPARED_FORMAT,
         "labels": labels,
         "text_columns": list(plan.columns.text),
         "max_tokens": plan.settings["max_tokens"],

@@ -64,16 +64,18 @@ def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ())
 
 def write_prepared(folder: Path, tokenizer: dict) -> str:
     """Makes a `prepared/` folder of one that has a `transform/`, from `TOY_TEXTS`."""
+    from model.held_out import text_hashes
     from model.tokenizer import Tokenizer
 
-    token_ids, _ = Tokenizer(folder / "transform")(pa.array([text for text, _ in TOY_TEXTS]))
+    texts = pa.array([text for text, _ in TOY_TEXTS])
+    token_ids, _ = Tokenizer(folder / "transform")(texts)
     labels = pa.array([label for _, label in TOY_TEXTS])
     pq.write_table(
-        pa.table({"token_ids": token_ids, "label": labels}),
+        pa.table({"token_ids": token_ids, "label": labels, "text_hash": text_hashes(texts)}),
         folder / "examples-00000-of-00001.parquet",
     )
     description = {
-        "format": 1,
+        "format": 2,
         "labels": TOY_LABELS,
         "text_columns": ["title", "description"],
         "max_tokens": TOY_MAX_TOKENS,

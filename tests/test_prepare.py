@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 
 from model.batches import read_examples
 from model.bundle import read_prepared
+from model.held_out import text_hashes
 from model.tokenizer import Tokenizer
 from pipeline.command import run_command
 from pipeline.examples import add_counts, to_examples
@@ -84,7 +86,7 @@ def test_the_folder_says_what_is_in_it(prepared):
     description = read_prepared(prepared)
     del description["plan"], description["versions"]
     assert description == {
-        "format": 1,
+        "format": 2,
         "labels": TOY_LABELS,
         "text_columns": ["title", "description"],
         "max_tokens": 16,
@@ -121,6 +123,9 @@ def test_examples_are_the_corpus_in_its_order(prepared):
     texts = [examples.values[a:b].tolist() for a, b in itertools.pairwise(examples.offsets)]
     assert texts == TOY_IDS
     assert [TOY_LABELS[label] for label in examples.labels] == [label for _, label in TOY_TEXTS]
+    assert (
+        examples.hashes.tolist() == text_hashes(pa.array([text for text, _ in TOY_TEXTS])).tolist()
+    )
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "tfds"])
@@ -130,6 +135,7 @@ def test_every_format_gives_the_same(prepared, tmp_path, kind):
     assert other.values.tolist() == one.values.tolist()
     assert other.offsets.tolist() == one.offsets.tolist()
     assert other.labels.tolist() == one.labels.tolist()
+    assert other.hashes.tolist() == one.hashes.tolist()
     skipped = read_prepared(tmp_path / "prepared")["skipped"]
     assert skipped == {"blank": 1, "no_label": 1}
     vocabulary = "transform/transform_fn/assets/vocabulary"
@@ -149,6 +155,17 @@ def test_other_data_are_replaced_only_when_told(prepared, capsys):
     assert run(*flags(prepared, corpus, "--limit", 3)) == 2
     assert "holds data prepared otherwise; use another --output" in capsys.readouterr().err
     assert len(read_examples(prepared, TOY_LABELS)) == 12
+
+
+def test_data_of_an_older_version_are_not_taken_for_these(prepared, tmp_path, capsys):
+    folder = shutil.copytree(prepared, tmp_path / "prepared")
+    description = json.loads((folder / "prepared.json").read_text())
+    (folder / "prepared.json").write_text(json.dumps({**description, "format": 1}))
+    corpus = prepared.parent / "toys.parquet"
+    assert run(*flags(folder, corpus, "--shard_rows", 5)) == 2
+    assert "holds data prepared by an older newsbeam; use another" in capsys.readouterr().err
+    assert run(*flags(folder, corpus, "--shard_rows", 5, "--overwrite")) == 0
+    assert read_prepared(folder)["format"] == 2
 
 
 @pytest.mark.parametrize(
@@ -202,7 +219,11 @@ def test_examples_of_a_table(toy_transform):
         }
     )
     examples, counts = to_examples(table, Tokenizer(toy_transform), unknown_id=1)
-    assert examples.to_pydict() == {"token_ids": [[2, 1], [2] * 16], "label": ["a", "b"]}
+    assert examples.to_pydict() == {
+        "token_ids": [[2, 1], [2] * 16],
+        "label": ["a", "b"],
+        "text_hash": text_hashes(pa.array(["the zebra", "the " * 20])).tolist(),
+    }
     assert (counts["rows"], counts["ids"], counts["unknown"]) == (2, 18, 1)
     assert counts["rows_by_label"] == {"a": 1, "b": 1}
     assert counts["skipped"] == {"json": 1, "no_label": 1}

@@ -14,7 +14,8 @@ def examples_of(lengths, labels=None) -> Examples:
     values = np.repeat(np.arange(1, len(lengths) + 1), lengths).astype(np.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     labels = np.zeros(len(lengths), np.int32) if labels is None else np.array(labels, np.int32)
-    return Examples(values, offsets, labels)
+    hashes = np.arange(len(lengths), dtype=np.uint64) << np.uint64(57)  # 128 texts: all of them
+    return Examples(values, offsets, labels, hashes)
 
 
 def test_examples_are_read_in_the_files_order(tmp_path):
@@ -22,12 +23,15 @@ def test_examples_are_read_in_the_files_order(tmp_path):
         ("examples-000001-000000.parquet", [[7]], ["b"]),
         ("examples-000000-000000.parquet", [[5, 6], []], ["a", "b"]),
     ]:
-        table = pa.table({"token_ids": pa.array(token_ids, pa.list_(pa.int32())), "label": labels})
+        ids = pa.array(token_ids, pa.list_(pa.int32()))
+        hashes = pa.array(range(len(ids)), pa.uint64())
+        table = pa.table({"token_ids": ids, "label": labels, "text_hash": hashes})
         pq.write_table(table, tmp_path / name)
     examples = read_examples(tmp_path, ["a", "b"])
     assert examples.values.tolist() == [5, 6, 7]
     assert examples.offsets.tolist() == [0, 2, 2, 3]
     assert examples.labels.tolist() == [0, 1, 1]
+    assert examples.hashes.tolist() == [0, 1, 0]
     assert examples.values.dtype == examples.labels.dtype == np.int32
 
 
@@ -35,6 +39,12 @@ def test_what_cannot_be_read(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no examples"):
         read_examples(tmp_path, ["a"])
     table = pa.table({"token_ids": pa.array([[1]], pa.list_(pa.int32())), "label": ["c"]})
+    pq.write_table(table, tmp_path / "examples-000000-000000.parquet")
+    with pytest.raises(
+        ValueError, match="was prepared by an older newsbeam: prepare the data again"
+    ):
+        read_examples(tmp_path, ["c"])
+    table = table.append_column("text_hash", pa.array([7], pa.uint64()))
     pq.write_table(table, tmp_path / "examples-000000-000000.parquet")
     with pytest.raises(ValueError, match=r"labels that prepared\.json lacks"):
         read_examples(tmp_path, ["a"])
@@ -47,22 +57,13 @@ def test_take():
     assert taken.labels.tolist() == [3, 2, 1]
 
 
-def test_split_holds_out_a_share_of_each_label():
-    examples = examples_of([1] * 100, [0] * 80 + [1] * 20)
-    training, validation = split(examples, 0.1, seed=3)
-    assert len(training) == 90
-    assert np.bincount(validation.labels).tolist() == [8, 2]
-    assert sorted([*training.values, *validation.values]) == list(range(1, 101))
-    again = split(examples, 0.1, seed=3)[1]
-    assert again.values.tolist() == validation.values.tolist()
-    assert split(examples, 0.1, seed=4)[1].values.tolist() != validation.values.tolist()
-
-
-def test_split_bounds():
-    examples = examples_of([1] * 100, [0] * 80 + [1] * 20)
-    assert len(split(examples, 0.0, seed=0)[1]) == 0
-    assert np.bincount(split(examples, 0.5, seed=0, at_most=10)[1].labels).tolist() == [8, 2]
-    assert len(split(examples, 0.1, seed=0, at_most=50)[1]) == 10
+def test_split_parts_the_examples():
+    training, validation = split(examples_of([1, 2, 1, 1] * 32), 0.25, at_most=3)
+    assert validation.values.tolist() == [1, 2, 2, 3]
+    assert validation.offsets.tolist() == [0, 1, 3, 4]
+    assert len(training) == 125
+    assert training.values[:3].tolist() == [4, 5, 6]
+    assert len(split(examples_of([1] * 100), 0.0)[1]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""Which texts are held out: chosen by a hash of the text, and by nothing else.
+
+So two networks hold out the same texts whatever their tokenizers, seeds and other rows: what a
+teacher has never seen, its student has never seen either.
+"""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+HASH_COLUMN = "text_hash"
+
+
+def text_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Hashes texts; case and white space don't count.
+
+    Args:
+        texts: string [rows], none null.
+
+    Returns:
+        uint64 [rows]: the first eight bytes of BLAKE2b (RFC 7693), little-endian.
+    """
+    words = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", " ")
+    digests = b"".join(
+        hashlib.blake2b(text.encode(), digest_size=8).digest()
+        for text in pc.utf8_trim_whitespace(words).to_pylist()
+    )
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def is_held_out(hashes: np.ndarray, validation: float, at_most: int | None = None) -> np.ndarray:
+    """Which rows are held out, bool [rows].
+
+    A row is held out if its hash lies in the first `validation` of all hashes; so a smaller share
+    is a part of a larger one, and equal texts share their fate.
+
+    Args:
+        hashes: uint64 [rows], as `text_hashes` gives them.
+        validation: The share to hold out, in [0, 1).
+        at_most: Rows to hold out at most; those of the lowest hashes are.
+    """
+    held_out = hashes < np.uint64(validation * 2.0**64)
+    if at_most is not None and np.count_nonzero(held_out) > at_most:
+        held_out &= hashes < np.sort(hashes)[at_most]
+    return held_out
