@@ -114,7 +114,8 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         examples: What to batch.
         batch_size: Texts in a batch; the last batch may have fewer.
         seed: Fixes every epoch's order. None keeps the order of lengths, for evaluation.
-        steps: Batches in an epoch, if not all of them.
+        steps: Batches in an epoch, if not all of them; the next epoch goes on behind them, so that
+            every text has its turn before the first comes again.
     """
 
     def __init__(
@@ -129,8 +130,8 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         self._examples = examples
         self._batch_size = batch_size
         self._seed = seed
-        batches = -(-len(examples) // batch_size)
-        self._steps = min(steps or batches, batches)
+        self._whole = -(-len(examples) // batch_size)
+        self._steps = min(steps or self._whole, self._whole)
         self.start_at(0)
 
     def __len__(self):
@@ -162,22 +163,27 @@ class LengthGroupedBatches(keras.utils.PyDataset):
     @property
     def rows(self) -> np.ndarray:
         """The rows of this epoch, in its order: that of the predictions on these batches."""
-        return np.concatenate(self._batches[: self._steps])
+        return np.concatenate(self._batches)
 
     def start_at(self, epoch: int) -> None:
         """Goes to an epoch, counted from 0."""
         self._epoch = epoch
-        self._batches = self._plan()
+        turn, done = divmod(epoch * self._steps, max(self._whole, 1))
+        batches = self._plan(turn)[done:]
+        if len(batches) < self._steps:
+            batches += self._plan(turn + 1)
+        self._batches = batches[: self._steps]
 
     def on_epoch_end(self):
         """Draws the next epoch's batches."""
         self.start_at(self._epoch + 1)
 
-    def _plan(self) -> list[np.ndarray]:
+    def _plan(self, turn: int) -> list[np.ndarray]:
+        """All batches, in the order in which every text has its turn for the nth time."""
         lengths = self._examples.lengths
         if self._seed is None:
             return self._cut(np.argsort(lengths, kind="stable"))
-        draw = np.random.default_rng([self._seed, self._epoch])
+        draw = np.random.default_rng([self._seed, turn])
         order = draw.permutation(len(lengths))
         pool = POOL * self._batch_size
         batches: list[np.ndarray] = []

@@ -68,8 +68,7 @@ class SeedEpochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Draws the batches and sets the state of every generator."""
-        # Number 0 is what Keras looks at before the first epoch.
-        self._training.start_at(epoch + 1)
+        self._training.start_at(epoch)
         draw = np.random.default_rng([self._seed, epoch])
         for variable in self.model.variables:
             if variable.name == "seed_generator_state":

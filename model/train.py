@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
     flags.add_argument("--validation", type=share, default=0.1, help="share of texts to hold out")
     flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
-    flags.add_argument("--steps_per_epoch", type=positive, help="batches in an epoch, for a try")
+    flags.add_argument("--steps_per_epoch", type=positive, help="batches in an epoch, if not all")
     flags.add_argument("--logs", help="folder for TensorBoard")
     flags.add_argument(
         "--resume", action="store_true", help="go on with what the same command left unfinished"

@@ -119,6 +119,21 @@ def test_fewer_steps():
     assert len(LengthGroupedBatches(examples, 8, seed=0, steps=3).rows) == 24
 
 
+def test_short_epochs_go_on_where_the_last_one_ended():
+    examples = examples_of(np.random.default_rng(0).integers(1, 65, 40))
+    whole, short = (LengthGroupedBatches(examples, 4, seed=1, steps=n) for n in (None, 4))
+    wanted = whole.rows.tolist()
+    whole.start_at(1)
+    wanted += whole.rows.tolist()
+    found = []
+    for _ in range(5):
+        found += short.rows.tolist()
+        short.on_epoch_end()
+    assert found == wanted
+    short.start_at(2)  # as after an interruption
+    assert short.rows.tolist() == wanted[32:48]
+
+
 def test_lengths_may_differ_after_the_first_two_batches():
     """Keras looks at two batches to know them all."""
     network = keras.Sequential([keras.Input([None], dtype="int32"), keras.layers.Embedding(99, 2)])
