@@ -48,8 +48,8 @@ def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
 def pack(part: Part, plan: Plan, work: str, path: str) -> None:
     """Writes one part from its finished files."""
     schema = plan.output_schema()
-    about = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
-    schema = schema.with_metadata({METADATA_KEY: json.dumps({**about, "plan": plan.digest})})
+    about = {**plan.origin(), "plan": plan.digest}
+    schema = schema.with_metadata({METADATA_KEY: json.dumps(about)})
     with (
         storage.writing(path) as stream,
         pq.ParquetWriter(stream, schema, compression=COMPRESSION) as writer,

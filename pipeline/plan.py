@@ -68,9 +68,10 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """All that decides the result, as JSON values."""
         # `on_bad_file` decides whether a run ends, not what one that does end has written; so a run
-        # that met a bad file can be continued without it.
+        # that met a bad file can be continued without it. The labels are the bundle's.
+        implied = ("on_bad_file", "labels")
         return {
-            "settings": {k: v for k, v in self.settings.items() if k != "on_bad_file"},
+            "settings": {k: v for k, v in self.settings.items() if k not in implied},
             "columns": _plain(self.columns),
             "reading": {k: v for k, v in _plain(self.reading).items() if k != "tfds_data_dir"},
             "sources": [[source.path, source.fingerprint] for source in self.sources],
@@ -81,6 +82,11 @@ class Plan:
         """The columns of what is published."""
         documents = document_schema(self.schema, self.columns)
         return output_schema(documents, is_cascade(self.settings))
+
+    def origin(self) -> dict[str, Any]:
+        """What every file that is written says, in its footer, of where its labels come from."""
+        wanted = ("bundle", "version", "labels")  # no labels: a run that an older version began
+        return {name: self.settings[name] for name in wanted if name in self.settings}
 
     @functools.cached_property
     def digest(self) -> str:

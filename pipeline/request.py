@@ -62,6 +62,7 @@ def plan_run(
         options.text_columns or list(bundle.text_columns),
         {
             "bundle": bundle.digest,
+            "labels": list(bundle.labels),
             "engine": list(choice),
             "max_tokens": bundle.max_tokens,
             "on_bad_file": options.on_bad_file,

@@ -85,8 +85,7 @@ def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = No
         **{name.removeprefix(CARRIED): table[name] for name in carried},
         "source": source,
     }
-    about = {"bundle": plan.settings["bundle"], "version": plan.settings["version"]}
-    metadata = {"stats": stats, "bad_file": piece.bad_file, **about}
+    metadata = {"stats": stats, "bad_file": piece.bad_file, **plan.origin()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
     with storage.writing(storage.join(work, piece.file_name)) as stream:

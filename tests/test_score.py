@@ -133,6 +133,9 @@ def test_schema_order_and_carried_columns(tmp_path, toy_bundle):
     pq.write_table(table, tmp_path / "a.parquet")
     run(toy_bundle, tmp_path, "--id_column", "key", "--carry_columns", "all,label:gold")
     published = pq.read_table(tmp_path / "out")
+    footer = json.loads(published.schema.metadata[b"newsbeam"])
+    assert footer["labels"] == ["Business", "Sci/Tech", "Sports", "World"]
+    assert footer["bundle"] == toy_bundle.digest
     dictionary = pa.dictionary(pa.int32(), pa.string())
     assert published.schema.remove_metadata() == pa.schema(
         [
