@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.process import ROOT
 from benchmarks.rows import Row, figures
-from model.engines.choose import has_bfloat16
+from model.engines.processor import no_bfloat16
 
 PACKAGES = ("tensorflow", "keras", "openvino", "torch", "transformers", "apache-beam", "pyarrow")
 
@@ -48,7 +48,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        "bfloat16_units": has_bfloat16(),
+        "bfloat16_units": no_bfloat16() is None,
         "python": platform.python_version(),
         "versions": versions,
     }

@@ -7,7 +7,8 @@ from typing import Any
 
 from model.bundle import Bundle
 from model.cascade import check_pair, other_columns
-from model.engines.choose import choose_engine, has_gpu
+from model.engines.choose import choose_engine
+from model.engines.processor import has_gpu
 from pipeline.bundles import open_bundle
 from pipeline.corpus import ReadSettings
 from pipeline.errors import UsageError

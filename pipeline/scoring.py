@@ -18,9 +18,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice, batches_at_once, load_engine
+from model.engines.processor import no_bfloat16
 from pipeline.batches import Scorer
 from pipeline.bundles import open_bundle
 from pipeline.corpus import DICTIONARY, MODEL, with_counts
+from pipeline.errors import NewsbeamError
 from pipeline.failure import failures_told
 from pipeline.quiet import import_tensorflow
 
@@ -95,7 +97,13 @@ class _ScoreDocuments(beam.DoFn):
 
 
 def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
-    """Loads a bundle's network with its engine and token budget."""
+    """Loads a bundle's network with its engine and token budget.
+
+    Raises:
+        NewsbeamError: if the plan says bfloat16 and this processor hasn't got it.
+    """
+    if choice.precision == "bfloat16" and (reason := no_bfloat16()) is not None:
+        raise NewsbeamError(f"{reason}; score with --precision float32")
     if choice.name == "tensorflow":
         import_tensorflow()
     return Scorer(load_engine(bundle, choice), choice.batch_tokens, batches_at_once(choice))

@@ -11,11 +11,12 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from model.engines.processor import no_bfloat16
 from pipeline import folder
 from pipeline.bundles import open_bundle
 from pipeline.claim import Check, claimed
 from pipeline.display import showing_progress
-from pipeline.errors import NewsbeamError
+from pipeline.errors import NewsbeamError, UsageError
 from pipeline.incremental import (
     Series,
     check_root,
@@ -108,6 +109,7 @@ class Session:
         """
         options = self._options
         started = time.monotonic()
+        self._check_processor(output, plan)
         is_new = folder.enter(output, plan, options.model, options.overwrite, notes)
         if is_new:
             work = folder.work_folder(output, plan)
@@ -132,3 +134,20 @@ class Session:
             print(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
         print_summary(output, manifest, time.monotonic() - started if is_new else None)
         self.drift.append(manifest["drift"])
+
+    def _check_processor(self, output: str, plan: Plan) -> None:
+        """Sees to it that workers of this machine have bfloat16, if there is work that needs it.
+
+        Workers elsewhere look for themselves.
+
+        Raises:
+            UsageError: if they haven't.
+        """
+        options = self._options
+        if options.precision != "bfloat16" or not needs_watching(self._beam_options):
+            return
+        published = folder.published_manifest(output)
+        is_done = published is not None and published["plan"]["digest"] == plan.digest
+        reason = no_bfloat16()
+        if reason is not None and (options.overwrite or not is_done):
+            raise UsageError(f"{reason}; score with --precision float32")

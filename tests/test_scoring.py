@@ -2,11 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from pytest import approx
 
 from model.engines.choose import EngineChoice
 from pipeline.batches import Scorer
 from pipeline.corpus import DICTIONARY
+from pipeline.errors import NewsbeamError
 from pipeline.scoring import load_scorer, score_table
 
 LABELS = ("no", "yes")
@@ -71,6 +73,7 @@ def test_no_rows_and_no_texts():
         assert counts == {"scored_rows": 0, "scored_tokens": 0, "batches": 0, "padded_tokens": 0}
 
 
+@pytest.mark.numerical
 def test_the_batch_does_not_matter(toy_bundle):
     from model.engines.choose import EngineChoice, load_engine
     from model.tokenizer import Tokenizer
@@ -94,3 +97,14 @@ def test_tensorflow_is_imported_quietly_before_its_engine(monkeypatch):
     for name in ("tensorflow", "openvino"):
         assert load_scorer(None, EngineChoice(name, "float32", 512)).batch_tokens == 512
     assert calls == ["import", "engine", "engine"]
+
+
+def test_a_worker_without_bfloat16_says_so(monkeypatch):
+    monkeypatch.setattr("pipeline.scoring.no_bfloat16", lambda: "w-3 has none")
+    monkeypatch.setattr("pipeline.scoring.load_engine", lambda *_: None)
+    message = "^w-3 has none; score with --precision float32$"
+    with pytest.raises(NewsbeamError, match=message):
+        load_scorer(None, EngineChoice("openvino", "bfloat16", 512))
+    load_scorer(None, EngineChoice("openvino", "float32", 512))
+    monkeypatch.setattr("pipeline.scoring.no_bfloat16", lambda: None)
+    load_scorer(None, EngineChoice("openvino", "bfloat16", 512))

@@ -25,7 +25,7 @@ MOST_ROWS = 20_000
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Rates in operations a second, and the operations of one document of the corpus."""
     from model.bundle import load_bundle
-    from model.engines.choose import has_bfloat16
+    from model.engines.processor import no_bfloat16
     from model.tokenizer import Tokenizer
 
     bundle = load_bundle(options.model)
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "tokens": float(lengths.mean()),
         "flops": document_flops(bundle.model, lengths, is_served=True),
         "rates": {precision: best_rate(precision) for precision in ("float32", "bfloat16")},
-        "has_bfloat16": has_bfloat16(),
+        "has_bfloat16": no_bfloat16() is None,
     }
 
 

@@ -5,13 +5,13 @@ An engine is a callable: token ids (int32 [batch, length], 0 pads) -> probabilit
 """
 
 import importlib.util
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from model.bundle import Bundle
+from model.engines.processor import cores, has_gpu
 
 Engine = Callable[[np.ndarray], np.ndarray]
 PRECISIONS = ("float32", "bfloat16")
@@ -91,23 +91,3 @@ def batches_at_once(choice: EngineChoice) -> int:
     if choice.name == "tensorflow" and has_gpu():
         return 2  # one batch is copied to the card while it computes another
     return cores()
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 matrices itself (AVX512-BF16 or AMX)."""
-    try:
-        with open("/proc/cpuinfo") as stream:
-            flags = next((line for line in stream if line.startswith("flags")), "")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA driver has found a card."""
-    return os.path.exists("/dev/nvidia0")

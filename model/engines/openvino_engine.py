@@ -17,7 +17,7 @@ import openvino
 from openvino import properties
 from openvino.properties import hint
 
-from model.engines.choose import cores
+from model.engines.processor import cores
 
 # OpenVINO 2026.4 waits for ever if two threads at once are the first to copy an array. Modules are
 # imported by one thread.

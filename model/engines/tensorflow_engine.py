@@ -13,6 +13,8 @@ class TensorFlowEngine:
     """
 
     def __init__(self, saved_model_dir: str):
+        # Else products on a card keep ten bits of what they multiply, and labels are others.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
         self._module = tf.saved_model.load(saved_model_dir)
