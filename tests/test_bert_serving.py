@@ -10,6 +10,8 @@ from model.networks import serving_function
 from model.train import precision
 from model.transformer import build_transformer, transformer_spec
 
+pytestmark = pytest.mark.numerical
+
 TOKEN_IDS = np.array(
     [[2, 5, 6, 13, 9, 3, 0, 0], [2, 7, 3, 0, 0, 0, 0, 0], [2, 3, 4, 5, 6, 7, 8, 9]], np.int32
 )

@@ -193,6 +193,7 @@ def toy_corpus(path: Path, count: int = 90) -> list[str | None]:
     return texts
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize(
     "confidence, engine",
     [(0.75, "openvino"), (0.75, "tensorflow"), (1.0, "openvino"), (1e-9, "openvino")],

@@ -80,6 +80,7 @@ def check(output, rows, source, oracle, labels):
         assert made["score"] == max(made["probabilities"])
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize(
     "name, shard_rows, engine",
     [
