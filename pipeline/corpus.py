@@ -1,9 +1,9 @@
 """What travels: the plan's sources and work items, and the Tables between the stages.
 
 A Table carries, in its schema's metadata, which piece of the corpus it is (`Piece`). Stages add
-columns to it: read -> `id`, carried columns, `text`, `error`, `source_row` (and `gold`);
-tokenize -> `token_ids`, `tokens`; score -> `label`, `score`, `probabilities`; of a cascade,
-rescore -> `model`, `first_label`, `first_score`.
+columns to it: read -> `id`, carried columns, `text`, `error`, `source_row` (and `gold`, and a
+teacher's `probabilities`); tokenize -> `token_ids`, `tokens`; score -> `label`, `score`,
+`probabilities`; of a cascade, rescore -> `model`, `first_label`, `first_score`.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ MODEL = "model"  # the model failed on this row alone
 ERROR_CODES = (BLANK, JSON, FIELDS, QUOTE, ENCODING, MODEL)
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+PROBABILITIES = pa.list_(pa.float32())
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,26 @@ class Columns:
         id: the column that names a row; None for `<source>#<source_row>`.
         carry: pairs of column and output name.
         gold: the column with the true label, if there is one.
+        probabilities: the column with a teacher's probabilities, if some inputs have one.
     """
 
     text: tuple[str, ...]
     id: str | None = None
     carry: tuple[tuple[str, str], ...] = ()
     gold: str | None = None
+    probabilities: str | None = None
 
     def names(self) -> list[str]:
         """Every column that must be read, each once, in the order of first use."""
-        used = [self.id, *(column for column, _ in self.carry), *self.text, self.gold]
+        carried = (column for column, _ in self.carry)
+        used = [self.id, *carried, *self.text, self.gold, self.probabilities]
         return list(dict.fromkeys(name for name in used if name is not None))
+
+    def of(self, is_teachers: bool) -> "Columns":
+        """Those that one input has: a teacher's has probabilities, any other the true label."""
+        if is_teachers:
+            return dataclasses.replace(self, gold=None)
+        return dataclasses.replace(self, probabilities=None)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ class Source:
         rows: known from a footer; None where only reading to the end tells.
         fingerprint: changes when the content changes.
         modified_ns: when a file on a disk was last written, in nanoseconds; else None.
+        labels: of a teacher's: the names that its footer gives to its probabilities, in their
+            order; else None.
     """
 
     path: str
@@ -69,6 +81,7 @@ class Source:
     rows: int | None
     fingerprint: str
     modified_ns: int | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +197,8 @@ def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa
     fields += [("text", pa.string()), ("error", pa.string()), ("source_row", pa.int64())]
     if columns.gold:
         fields.append(("gold", pa.string()))
+    if columns.probabilities:
+        fields.append(("probabilities", PROBABILITIES))
     return pa.schema(fields)
 
 
@@ -195,7 +210,7 @@ def output_schema(documents: pa.Schema, cascade: bool = False) -> pa.Schema:
         *(pa.field(field.name.removeprefix(CARRIED), field.type) for field in carried),
         pa.field("label", DICTIONARY),
         pa.field("score", pa.float32()),
-        pa.field("probabilities", pa.list_(pa.float32())),
+        pa.field("probabilities", PROBABILITIES),
         pa.field("tokens", pa.int32()),
         pa.field("error", pa.string()),
         pa.field("source", DICTIONARY),

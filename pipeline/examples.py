@@ -75,35 +75,40 @@ class _WriteExamples(beam.DoFn):
 def to_examples(
     table: pa.Table, tokenize: Callable[..., Any], unknown_id: int
 ) -> tuple[pa.Table, Counts]:
-    """Makes examples of the rows that have both a text and a label.
+    """Makes examples of the rows that have a text, and a label or a teacher's probabilities.
 
     Args:
-        table: Documents with `text`, `error` and `gold`.
+        table: Documents with `text`, `error` and `gold`; with a teacher, `probabilities` as well.
         tokenize: As `tokenize_table` takes it.
         unknown_id: The id of unknown tokens.
 
     Returns:
-        `token_ids` (list of int32), `label` (string) and `text_hash` (uint64); and the counts:
-        `rows`, `rows_by_label`, `skipped` by reason, `token_histogram` (of lengths before the
-        cut), `ids`, `unknown`.
+        `token_ids` (list of int32), `label` (string), `text_hash` (uint64) and, with a teacher,
+        `probabilities` (list of float32), of which and `label` one is null; and the counts:
+        `rows`, `rows_by_label`, `teacher_rows`, `skipped` by reason, `token_histogram` (of lengths
+        before the cut), `ids`, `unknown`.
     """
     errors = [error.split(":")[0] for error in table["error"].drop_null().to_pylist()]
     good = table.filter(pc.is_null(table["error"]))
     blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(good["gold"], "")), "")
+    if "probabilities" in table.schema.names:
+        blank = pc.and_(blank, pc.is_null(good["probabilities"]))
     unlabelled = pc.sum(blank).as_py() or 0
     tokenized = tokenize_table(good.filter(pc.invert(blank)), tokenize)
     token_ids = tokenized["token_ids"].combine_chunks()
     ids = token_ids.flatten().to_numpy()
-    examples = pa.table(
-        {
-            "token_ids": token_ids,
-            "label": tokenized["gold"],
-            HASH_COLUMN: text_hashes(tokenized["text"]),
-        }
-    )
+    columns = {
+        "token_ids": token_ids,
+        "label": tokenized["gold"],
+        HASH_COLUMN: text_hashes(tokenized["text"]),
+    }
+    if "probabilities" in table.schema.names:
+        columns["probabilities"] = tokenized["probabilities"]
+    examples = pa.table(columns)
     counts = {
         "rows": examples.num_rows,
-        "rows_by_label": dict(Counter(tokenized["gold"].to_pylist())),
+        "rows_by_label": dict(Counter(tokenized["gold"].drop_null().to_pylist())),
+        "teacher_rows": tokenized["gold"].null_count,
         "skipped": dict(
             Counter({**Counter(errors), NO_LABEL: unlabelled} if unlabelled else errors)
         ),
@@ -119,13 +124,14 @@ def add_counts(several: Iterable[Counts]) -> Counts:
     total: Counts = {
         "rows": 0,
         "rows_by_label": {},
+        "teacher_rows": 0,
         "skipped": {},
         "token_histogram": [0] * len(TOKEN_EDGES),
         "ids": 0,
         "unknown": 0,
     }
     for counts in several:
-        for name in ("rows", "ids", "unknown"):
+        for name in ("rows", "teacher_rows", "ids", "unknown"):
             total[name] += counts[name]
         for name in ("rows_by_label", "skipped"):
             total[name] = dict(Counter(total[name]) + Counter(counts[name]))

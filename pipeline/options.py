@@ -200,6 +200,13 @@ class PrepareOptions(NewsbeamOptions):
         training = parser.add_argument_group("training data")
         training.add_argument("--label_column", metavar="A", help="the column with the true label")
         training.add_argument(
+            "--probabilities_column",
+            metavar="A",
+            help="the column with a teacher's probabilities, in Parquet that python -m "
+            "pipeline.score wrote; rows of an input that has it are the teacher's, whatever their "
+            "label column says",
+        )
+        training.add_argument(
             "--tokenizer",
             choices=("words", "wordpiece"),
             default="words",

@@ -30,7 +30,7 @@ from pipeline.corpus import (
 )
 from pipeline.errors import BadFileError, UsageError
 from pipeline.fingerprint import Fingerprints, Seen
-from pipeline.schema import choose_columns, unite
+from pipeline.schema import check_teachers, choose_columns, teachers_labels, unite
 
 LOOKERS = 32  # inputs in a store that the planner looks into at a time
 LOCAL_LOOKERS = 4
@@ -72,7 +72,7 @@ class Plan:
         implied = ("on_bad_file", "labels")
         return {
             "settings": {k: v for k, v in self.settings.items() if k not in implied},
-            "columns": _plain(self.columns),
+            "columns": _without_none(_plain(self.columns), "probabilities"),
             "reading": {k: v for k, v in _plain(self.reading).items() if k != "tfds_data_dir"},
             "sources": [[source.path, source.fingerprint] for source in self.sources],
             "skipped": [path for path, _ in self.skipped],
@@ -118,6 +118,7 @@ def make_plan(
     id_column: str | None = None,
     carry_columns: list[str] | None = None,
     gold_column: str | None = None,
+    probabilities_column: str | None = None,
     reading: ReadSettings,
     limit: int | None = None,
     on_bad_file: str = "fail",
@@ -132,6 +133,7 @@ def make_plan(
         id_column: the column that names a row.
         carry_columns: columns to copy, each `name` or `name:new_name`, or `all`.
         gold_column: the column with the true label.
+        probabilities_column: the column with a teacher's probabilities, in the inputs that have it.
         reading: what the formats must be told.
         limit: take only so many rows.
         on_bad_file: `fail` or `skip`.
@@ -156,8 +158,20 @@ def make_plan(
             facts.append(found)
     schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
     columns = choose_columns(
-        schemas, text_columns, id_column, carry_columns or [], gold_column, is_cascade(settings)
+        schemas,
+        text_columns,
+        id_column,
+        carry_columns or [],
+        gold_column,
+        is_cascade(settings),
+        probabilities_column,
     )
+    labels = [(path, teachers_labels(path, one, probabilities_column)) for path, one in schemas]
+    check_teachers(labels)
+    sources = [
+        dataclasses.replace(source, labels=names)
+        for source, (_, names) in zip(sources, labels, strict=True)
+    ]
     items = _cut(sources, facts, columns, reading, limit)
     return Plan(
         settings={**settings, "limit": limit},
@@ -283,6 +297,7 @@ def load_plan(path: str) -> Plan:
             columns["id"],
             tuple((column, name) for column, name in columns["carry"]),
             columns["gold"],
+            columns.get("probabilities"),
         ),
         schema={field.name: field.type for field in schema},
         reading=ReadSettings(
@@ -290,10 +305,20 @@ def load_plan(path: str) -> Plan:
             tuple(reading["csv_columns"]) if reading["csv_columns"] else None,
             reading["tfds_data_dir"],
         ),
-        sources=[Source(*source) for source in value["sources"]],
+        sources=[_source(source) for source in value["sources"]],
         items=[WorkItem(*item) for item in value["items"]],
         skipped=[(path, reason) for path, reason in value["skipped"]],
     )
+
+
+def _source(values: list[Any]) -> Source:
+    source = Source(*values)
+    return dataclasses.replace(source, labels=source.labels and tuple(source.labels))
+
+
+def _without_none(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Leaves out what isn't used, so that plans of versions which didn't have it stay the same."""
+    return {key: value for key, value in values.items() if key != name or value is not None}
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
             "on_bad_file": options.on_bad_file,
         },
         gold_column=options.label_column,
+        probabilities_column=options.probabilities_column,
         reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
@@ -151,6 +152,8 @@ def prepare(argv: list[str]) -> int:
     if not is_new:
         print(f"nothing to do: {options.output} holds this very data")
     labels = ", ".join(f"{label} {rows}" for label, rows in description["rows_by_label"].items())
+    if description["teacher_rows"]:
+        labels += f"; {description['teacher_rows']} labelled by a teacher"
     print(f"{description['rows']} examples ({labels}) in {options.output}")
     if description["skipped"]:
         reasons = ", ".join(f"{why} {rows}" for why, rows in description["skipped"].items())

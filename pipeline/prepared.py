@@ -111,6 +111,17 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
 def _described(counts: dict[str, Any], output: str) -> dict[str, Any]:
     plan = load_plan(plan_file(output))
     labels = sorted(counts["rows_by_label"])
+    taught = next((sorted(source.labels) for source in plan.sources if source.labels), None)
+    if taught is not None:
+        if not labels:
+            raise UsageError("no row has a true label: beside the teacher's, give some that have")
+        unknown = [label for label in labels if label not in taught]
+        if unknown:
+            raise UsageError(
+                f"column {plan.columns.gold} has the label {unknown[0]}, which the teacher doesn't "
+                f"have: its labels are {', '.join(taught)}"
+            )
+        labels = taught
     if len(labels) < 2:
         raise UsageError(
             f"the corpus has {counts['rows']} rows with text and label, and {len(labels)} "
@@ -122,7 +133,8 @@ def _described(counts: dict[str, Any], output: str) -> dict[str, Any]:
         "text_columns": list(plan.columns.text),
         "max_tokens": plan.settings["max_tokens"],
         "rows": counts["rows"],
-        "rows_by_label": {label: counts["rows_by_label"][label] for label in labels},
+        "rows_by_label": {label: counts["rows_by_label"].get(label, 0) for label in labels},
+        "teacher_rows": counts["teacher_rows"],
         "skipped": counts["skipped"],
         "tokenizer": _with_size(plan.settings["tokenizer"], output),
         "profile": {

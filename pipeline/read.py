@@ -13,6 +13,7 @@ from pipeline.corpus import (
     BLANK,
     CARRIED,
     ENCODING,
+    PROBABILITIES,
     Columns,
     Piece,
     Rows,
@@ -77,17 +78,19 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
             such files and go on.
     """
     source = plan.sources[item.source]
+    columns = plan.columns.of(is_teachers=source.labels is not None)
     schema = document_schema(plan.schema, plan.columns)
     stretches = _unchanged(
         source,
         format_module(source.format).read(
-            source.path, item.start, item.rows, plan.columns.names(), plan.reading, source.size
+            source.path, item.start, item.rows, columns.names(), plan.reading, source.size
         ),
     )
     bad: list[str] = []
     if plan.settings.get("on_bad_file") == "skip":
         stretches = _until_bad(stretches, bad)
-    tables = _cut(stretches, plan, source.path, item.start, schema)
+    documents = _documents(stretches, columns, schema, source, item.start)
+    tables = _cut(documents, plan.reading.shard_rows)
     number = 0
     started = time.perf_counter()
     current = next(tables, schema.empty_table())
@@ -117,16 +120,21 @@ def _until_bad(stretches: Iterator[Rows], bad: list[str]) -> Iterator[Rows]:
         bad.append(error.reason)
 
 
-def _cut(
-    stretches: Iterable[Rows], plan: Plan, source: str, start: int, schema: pa.Schema
+def _documents(
+    stretches: Iterable[Rows], columns: Columns, schema: pa.Schema, source: Source, start: int
 ) -> Iterator[pa.Table]:
-    """Cuts what a format yields into Tables of `shard_rows` rows (or `TABLE_BYTES` bytes)."""
+    """Turns what a format yields into documents; `start` is the number of the first row."""
+    for stretch in stretches:
+        documents = to_documents(stretch, columns, schema, source, start)
+        start += documents.num_rows
+        yield documents
+
+
+def _cut(stretches: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
+    """Cuts documents into Tables of `most` rows (or `TABLE_BYTES` bytes)."""
     pending: list[pa.Table] = []
     rows = size = 0
-    most = plan.reading.shard_rows
-    for stretch in stretches:
-        documents = to_documents(stretch, plan.columns, schema, source, start)
-        start += documents.num_rows
+    for documents in stretches:
         while documents.num_rows:
             part = documents.slice(0, most - rows)
             documents = documents.slice(part.num_rows)
@@ -140,24 +148,28 @@ def _cut(
 
 
 def to_documents(
-    stretch: Rows, columns: Columns, schema: pa.Schema, source: str, start: int
+    stretch: Rows, columns: Columns, schema: pa.Schema, source: Source, start: int
 ) -> pa.Table:
     """Turns columns of the corpus into documents.
 
     Args:
         stretch: the columns in use, under the corpus' names, and the rows' errors.
         columns: what each column is for.
-        schema: the schema of the result.
-        source: the source's path.
+        schema: the schema of the result; what `columns` lacks of it is null.
+        source: where the rows come from.
         start: the number of the first row in it.
 
     Returns:
         A Table of `schema`; `text` is null exactly where `error` is set.
+
+    Raises:
+        BadFileError: if probabilities are not those of the source's labels.
     """
     count = len(stretch.error) if stretch.error is not None else stretch.table.num_rows
     error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
     wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
     wanted |= {name: schema.field(CARRIED + new).type for name, new in columns.carry}
+    wanted[columns.probabilities] = PROBABILITIES
     if columns.id:
         wanted[columns.id] = schema.field("id").type
     checked: dict[str, pa.Array] = {}
@@ -178,10 +190,40 @@ def to_documents(
     if columns.id:
         values["id"] = checked[columns.id]
     else:
-        values["id"] = pc.binary_join_element_wise(f"{source}#", numbers.cast(pa.string()), "")
+        name = f"{source.path}#"
+        values["id"] = pc.binary_join_element_wise(name, numbers.cast(pa.string()), "")
     if columns.gold:
         values["gold"] = as_type(checked[columns.gold], pa.string())[0]
-    return pa.Table.from_arrays([values[field.name] for field in schema], schema=schema)
+    if columns.probabilities:
+        values["probabilities"] = in_order(checked[columns.probabilities], source)
+    arrays = [values.get(field.name, pa.nulls(count, field.type)) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
+    """A teacher's probabilities in the order of its labels' sorted names.
+
+    Args:
+        probabilities: list of float32 [rows], as they stand in the source; some null.
+        source: says which labels they are of.
+
+    Raises:
+        BadFileError: if a list is of another length, or holds something else than probabilities.
+    """
+    labels = source.labels or ()
+    found = probabilities.drop_null()
+    flat = found.flatten().to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(found).to_numpy(zero_copy_only=False)
+    if (lengths != len(labels)).any() or not ((flat >= 0) & (flat <= 1)).all():
+        raise BadFileError(
+            source.path, f"its footer names {len(labels)} labels, and a row has no such list"
+        )
+    order = sorted(range(len(labels)), key=lambda place: labels[place])
+    ordered = pa.array(flat.reshape(-1, len(labels))[:, order].reshape(-1), pa.float32())
+    present = probabilities.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(present * len(labels))]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), ordered)
+    return pc.if_else(probabilities.is_valid(), lists, pa.scalar(None, PROBABILITIES))
 
 
 def as_type(

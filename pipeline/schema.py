@@ -1,10 +1,18 @@
 """Which columns of the corpus are used, and of which types, settled over all its inputs."""
 
 import difflib
+import json
 
 import pyarrow as pa
 
-from pipeline.corpus import DICTIONARY, Columns, document_schema, output_schema
+from pipeline.corpus import (
+    DICTIONARY,
+    METADATA_KEY,
+    PROBABILITIES,
+    Columns,
+    document_schema,
+    output_schema,
+)
 from pipeline.errors import UsageError
 
 ALL = "all"
@@ -17,6 +25,7 @@ def choose_columns(
     carry: list[str],
     gold: str | None,
     cascade: bool = False,
+    probabilities: str | None = None,
 ) -> Columns:
     """Checks what a person asked for against what the inputs have.
 
@@ -29,6 +38,8 @@ def choose_columns(
         carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
         gold: the column with the true label, if any.
         cascade: whether the output says which model decided.
+        probabilities: the column with a teacher's probabilities, if any. An input that has it
+            needs no column with the true label.
 
     Raises:
         UsageError: for a column that is missing or doubled, no text, or a name that is taken.
@@ -37,10 +48,12 @@ def choose_columns(
         raise UsageError("no text columns; name them with --text_columns")
     told = [(path, schema) for path, schema in schemas if len(schema)]
     pairs = _carry_pairs(told, carry, id_column)
-    columns = Columns(tuple(text), id_column, tuple(pairs), gold)
+    columns = Columns(tuple(text), id_column, tuple(pairs), gold, probabilities)
     for path, schema in told:
-        for name in columns.names():
+        for name in columns.of(probabilities in schema.names).names():
             _check_column(path, schema, name)
+    if probabilities and told and not any(probabilities in schema.names for _, schema in told):
+        raise UsageError(f"no input has a column {probabilities}")
     _check_names([name for _, name in pairs], cascade)
     return columns
 
@@ -60,6 +73,9 @@ def unite(schemas: list[tuple[str, pa.Schema]], columns: Columns) -> dict[str, p
             index = schema.get_field_index(name)
             if index < 0:
                 continue
+            if name == columns.probabilities:
+                types[name] = PROBABILITIES
+                continue
             kind = _plain_type(schema.field(index).type)
             if name in (*columns.text, columns.gold):
                 kind = _text_type(path, name, kind, is_text=name in columns.text)
@@ -77,6 +93,55 @@ def unite(schemas: list[tuple[str, pa.Schema]], columns: Columns) -> dict[str, p
         if types[name] == pa.string() and _are_dictionaries(schemas, name):
             types[name] = DICTIONARY
     return {name: types.get(name, pa.string()) for name in columns.names()}
+
+
+def teachers_labels(path: str, schema: pa.Schema, column: str | None) -> tuple[str, ...] | None:
+    """The names of a teacher's labels, in the order of its probabilities.
+
+    Args:
+        path: of the input.
+        schema: its columns, and the metadata that scoring has written.
+        column: with the probabilities, if there are any.
+
+    Returns:
+        The names; None for an input without the column.
+
+    Raises:
+        UsageError: if the column holds something else, or nothing names its labels.
+    """
+    if column is None or column not in schema.names:
+        return None
+    kind = schema.field(column).type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not is_list or not pa.types.is_floating(kind.value_type):
+        raise UsageError(f"column {column} of {path} holds no lists of probabilities but {kind}")
+    try:
+        names = json.loads((schema.metadata or {})[METADATA_KEY])["labels"]
+    except (KeyError, ValueError):
+        raise UsageError(
+            f"{path} does not name the labels of its {column}: score those texts again; "
+            "a file that python -m pipeline.score writes has the names in its footer"
+        ) from None
+    return tuple(names)
+
+
+def check_teachers(labels: list[tuple[str, tuple[str, ...] | None]]) -> None:
+    """Checks that all teachers have the same labels, in whatever order.
+
+    Args:
+        labels: path and, of a teacher's, the names of its labels.
+
+    Raises:
+        UsageError: for the first that has others.
+    """
+    told = [(path, names) for path, names in labels if names is not None]
+    for path, names in told[1:]:
+        first = told[0][1]
+        if sorted(names) != sorted(first):
+            raise UsageError(
+                f"the inputs clash: {told[0][0]} has probabilities of {', '.join(first)}, "
+                f"{path} of {', '.join(names)}"
+            )
 
 
 def _are_dictionaries(schemas: list[tuple[str, pa.Schema]], name: str) -> bool:

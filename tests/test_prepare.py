@@ -92,6 +92,7 @@ def test_the_folder_says_what_is_in_it(prepared):
         "max_tokens": 16,
         "rows": 12,
         "rows_by_label": {"Business": 3, "Sci/Tech": 2, "Sports": 4, "World": 3},
+        "teacher_rows": 0,
         "skipped": {"blank": 1, "no_label": 1},
         "tokenizer": {
             "kind": "words",

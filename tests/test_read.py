@@ -6,14 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus import Columns, ReadSettings, Rows, document_schema
+from pipeline.corpus import Columns, ReadSettings, Rows, Source, document_schema
 from pipeline.plan import make_plan
 from pipeline.read import read_item, to_documents
 
 
 def documents(table, columns, types, error=None):
     rows = Rows(pa.table(table), error)
-    return to_documents(rows, columns, document_schema(types, columns), "f", 10).to_pydict()
+    source = Source("f", "parquet", 0, None, "")
+    return to_documents(rows, columns, document_schema(types, columns), source, 10).to_pydict()
 
 
 def test_text_is_joined_and_blank_text_is_an_error():
