@@ -31,7 +31,7 @@ setup(
     description="A batch offline classifier for news corpora: Beam, tf.Transform, Keras.",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline", "pipeline.*", "model", "model.*"]),
-    package_data={"pipeline": ["templates/*"], "model": ["templates/*"]},
+    package_data={"pipeline.reporting": ["templates/*"], "model.inspection": ["templates/*"]},
     install_requires=[
         "apache-beam[gcp]>=2.77,<2.78",
         "keras>=3.15,<4",

@@ -18,8 +18,8 @@ def document_flops(spec: Mapping[str, Any], lengths: np.ndarray, is_served: bool
     Args:
         spec: the `model` of a bundle.
         lengths: int [documents], token ids that the network sees of each.
-        is_served: as a bundle's SavedModel computes it, which takes fewer (`model.block`,
-            `model.bert_serving`); else by the layers as they are trained.
+        is_served: as a bundle's SavedModel computes it, which takes fewer (`model.networks.block`,
+            `model.networks.bert_serving`); else by the layers as they are trained.
 
     Returns:
         Floating-point operations of one document.

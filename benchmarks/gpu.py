@@ -5,9 +5,10 @@
 
 Networks of random weights, for speed does not depend on what they have learned; texts of random
 tokens, as long as AG News' are. Each is trained (`fit`, mixed bfloat16, AdamW) and scores, once in
-batches of texts of one length (`model.batches`), once with everything padded to the maximum. The
-share is that of the card's own matrix rate in bfloat16, by the arithmetic of the real tokens: a
-training step counts three times the forward pass. Without a card it says so and is skipped.
+batches of texts of one length (`model.training.batches`), once with everything padded to the
+maximum. The share is that of the card's own matrix rate in bfloat16, by the arithmetic of the real
+tokens: a training step counts three times the forward pass. Without a card it says so and is
+skipped.
 """
 
 import argparse
@@ -34,10 +35,10 @@ MATRIX = 8192
 def spec_of(name: str) -> dict[str, Any]:
     """The spec of a network, its sizes those of the checkpoint of that name."""
     if name == "small":
-        from model.transformer import transformer_spec
+        from model.networks.transformer import transformer_spec
 
         return transformer_spec(20_000, 256, 4)
-    from model.bert import bert_spec
+    from model.networks.bert import bert_spec
 
     sizes = {"minilm": (6, 384, 1536), "bert-base": (12, 768, 3072)}[name]
     names = ("num_layers", "hidden_dim", "intermediate_dim")
@@ -49,9 +50,9 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
     """Texts of random tokens, as long as AG News' are.
 
     Returns:
-        `model.batches.Examples`.
+        `model.training.batches.Examples`.
     """
-    from model.batches import Examples
+    from model.training.batches import Examples
 
     draw = np.random.default_rng(seed)
     is_small = spec["kind"] == "transformer"
@@ -68,7 +69,7 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
 
 def batches_of(examples: Any, batch_size: int, longest: int | None) -> Any:
     """Batches that are the same in every epoch: of one length each, or all padded to `longest`."""
-    from model.batches import LengthGroupedBatches
+    from model.training.batches import LengthGroupedBatches
 
     class Fixed(LengthGroupedBatches):
         def __getitem__(self, index):
@@ -116,8 +117,8 @@ def measure_network(spec: Mapping[str, Any], batch_size: int, steps: int) -> dic
     import keras
 
     from benchmarks.arithmetic import document_flops
-    from model.networks import build_network
-    from model.recipes import finetune
+    from model.networks.registry import build_network
+    from model.training.recipes import finetune
 
     examples = draw_examples(spec, steps * batch_size)
     longest = spec["max_tokens"] if spec["kind"] == "transformer" else max(PIECES)

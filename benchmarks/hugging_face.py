@@ -36,7 +36,7 @@ def export(model: str, backbone: str, output: str) -> None:
     from safetensors.numpy import load_file, save_file
 
     from model.bundle import load_bundle
-    from model.networks import build_network
+    from model.networks.registry import build_network
 
     saved = load_bundle(model)
     if saved.model.get("architecture") != "bert" or saved.model["pooling"] != "pooled":

@@ -1,10 +1,10 @@
 """What a Flex Template's launcher starts: `python main.py --input=... --model=... --output=...`.
 
 A file outside the package, since Python puts the folder of the file it starts first in its path,
-where `pipeline/schema.py` would be found as `schema`.
+where `pipeline/corpus/schema.py` would be found as `schema`.
 """
 
-from pipeline.command import main
+from pipeline.launcher.command import main
 from pipeline.score import score
 
 if __name__ == "__main__":

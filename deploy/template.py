@@ -9,7 +9,7 @@ import argparse
 import json
 from typing import Any
 
-from pipeline.options import ScoreOptions, certainty, column_list, positive, share
+from pipeline.launcher.options import ScoreOptions, certainty, column_list, positive, share
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"

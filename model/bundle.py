@@ -46,7 +46,7 @@ class Bundle:
         model: `kind` and all that rebuilds the network.
         training: How it was trained: recipe, settings, rows, device, seed, seconds.
         metrics: What was measured, each under the name of the part it was measured on.
-        profile: What the training corpus looked like (see `model.corpus_profile`), or None.
+        profile: What the training corpus looked like (`model.training.corpus_profile`), or None.
         created: When it was saved, ISO 8601 in UTC.
         versions: Versions of the packages that made it.
         files: sha256 of every file, by its path in the folder.
@@ -69,7 +69,7 @@ class Bundle:
 
     @property
     def transform_dir(self) -> str:
-        """The folder that `model.tokenizer.Tokenizer` reads."""
+        """The folder that `model.tokenizers.tokenizer.Tokenizer` reads."""
         return os.path.join(self.path, "transform")
 
     @property
@@ -254,7 +254,7 @@ def _export(network: Any, spec: Mapping[str, Any], output: Path) -> None:
     import keras
     import tensorflow as tf
 
-    from model.networks import serving_function
+    from model.networks.registry import serving_function
 
     # The archive finds the variables that `serve` uses; after `track`, it saves them twice.
     archive = keras.export.ExportArchive()

@@ -14,7 +14,7 @@ from model.arguments import Parser
 from model.bundle import Bundle, BundleError, load_bundle, record_metrics
 from model.engines.choose import choose_engine
 from model.labelled import Labeller, read_labelled
-from model.measures import measure
+from model.training.measures import measure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def evaluate(bundle: Bundle, file: str, label_column: str) -> dict[str, Any]:
         label_column: Its column with the true label.
 
     Returns:
-        What `model.measures.measure` says, and the file's `data` (name) and `sha256`.
+        What `model.training.measures.measure` says, and the file's `data` (name) and `sha256`.
 
     Raises:
         ValueError: There is no such file, a column is missing, or a row has another label than

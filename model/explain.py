@@ -59,9 +59,9 @@ def explain(saved: bundle.Bundle, text: str, label: str | None = None) -> str:
     import jinja2
     import pyarrow as pa
 
-    from model.inside import look_inside
-    from model.networks import build_network
-    from model.tokenizer import Tokenizer
+    from model.inspection.inside import look_inside
+    from model.networks.registry import build_network
+    from model.tokenizers.tokenizer import Tokenizer
 
     if label is not None and label not in saved.labels:
         raise ValueError(f"no label is called {label!r}: {', '.join(saved.labels)}")
@@ -81,7 +81,7 @@ def explain(saved: bundle.Bundle, text: str, label: str | None = None) -> str:
         label=None if label is None else saved.labels.index(label),
     )
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "inspection" / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

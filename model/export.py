@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from model import bundle, weights
+from model import bundle
 from model.arguments import Parser
+from model.training import weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +53,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
             f"{weights_dir} was trained on the labels {', '.join(trained.labels)}, "
             f"but {prepared} has {', '.join(description['labels'])}"
         )
-    from model.networks import build_network
+    from model.networks.registry import build_network
 
     network = build_network(trained.model)
     try:

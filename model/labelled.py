@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice, batches_at_once, load_engine
-from model.length_groups import cut_batches, pad
+from model.engines.length_groups import cut_batches, pad
 
 
 def read_labelled(bundle: Bundle, file: str, label_column: str) -> tuple[pa.Array, np.ndarray]:
@@ -59,7 +59,7 @@ class Labeller:
     """
 
     def __init__(self, bundle: Bundle, choice: EngineChoice):
-        from model.tokenizer import Tokenizer  # TensorFlow: seconds to import
+        from model.tokenizers.tokenizer import Tokenizer  # TensorFlow: seconds to import
 
         self._labels = len(bundle.labels)
         self._batch_tokens = choice.batch_tokens

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from model import bundle, weights
+from model import bundle
 from model.arguments import Parser, positive, share
+from model.training import weights
 
 # What a recipe starts from unless told otherwise.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -102,11 +103,11 @@ def train(options: argparse.Namespace) -> None:
     import keras
     import numpy as np
 
-    from model import fitting, recipes
-    from model.batches import LengthGroupedBatches, balanced_weights, read_examples, split
-    from model.corpus_profile import label_profile
-    from model.measures import measure
-    from model.networks import build_network
+    from model.networks.registry import build_network
+    from model.training import fitting, recipes
+    from model.training.batches import LengthGroupedBatches, balanced_weights, read_examples, split
+    from model.training.corpus_profile import label_profile
+    from model.training.measures import measure
 
     labels = description["labels"]
     examples = read_examples(options.prepared, labels)
@@ -120,7 +121,7 @@ def train(options: argparse.Namespace) -> None:
         spec, network = starting_point(options, description)
     fitted, batches_of = network, cast("Callable[..., Any]", LengthGroupedBatches)
     if options.recipe == "frozen":
-        from model.features import FeatureBatches
+        from model.training.features import FeatureBatches
 
         fitted = network.get_layer("head")
         batches_of = functools.partial(FeatureBatches, network, verbose=verbose)
@@ -210,14 +211,14 @@ def starting_point(
     labels, max_tokens = len(description["labels"]), description["max_tokens"]
     vocab_size = description["tokenizer"]["vocab_size"]
     if options.model == "transformer":
-        from model.networks import build_network
-        from model.transformer import transformer_spec
+        from model.networks.registry import build_network
+        from model.networks.transformer import transformer_spec
 
         spec = transformer_spec(vocab_size, max_tokens, labels)
         return spec, build_network(spec)
 
-    from model.bert import build_bert
-    from model.checkpoint import load_backbone
+    from model.networks.bert import build_bert
+    from model.training.hugging_face import load_backbone
 
     if not options.backbone:
         raise ValueError("--model bert needs --backbone: a Hugging Face folder or KerasHub preset")

@@ -11,15 +11,15 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import storage
-from pipeline.claim import claimed
-from pipeline.command import main
+from pipeline.corpus.inputs import find_inputs
+from pipeline.corpus.plan import Plan, make_plan
 from pipeline.errors import UsageError
-from pipeline.examples import WriteExamples
-from pipeline.inputs import find_inputs
-from pipeline.launch import run_to_end
-from pipeline.options import PrepareOptions, parse
-from pipeline.plan import Plan, make_plan
-from pipeline.prepared import (
+from pipeline.launcher.command import main
+from pipeline.launcher.launch import run_to_end
+from pipeline.launcher.options import PrepareOptions, parse
+from pipeline.launcher.request import read_settings
+from pipeline.output.lock import claimed
+from pipeline.preparation.prepared import (
     PREPARED,
     describe,
     enter,
@@ -29,16 +29,18 @@ from pipeline.prepared import (
     work_folder,
     write_vocabulary,
 )
-from pipeline.read import PlanItems, ReadDocuments
-from pipeline.request import read_settings
-from pipeline.vocabulary import choose_tokenizer, count_words, learn
+from pipeline.preparation.training_examples import WriteExamples
+from pipeline.preparation.vocabulary import choose_tokenizer, count_words, learn
+from pipeline.stages.reading import PlanItems, ReadDocuments
 
 MOST_TOKENS = 4096
 
 
 def fit_tokenizer(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
     """The first pass: the corpus -> the fitted transform."""
-    from pipeline.fit import FitTokenizer  # tf.Transform, which the command line can do without
+    from pipeline.preparation.fit import (
+        FitTokenizer,  # tf.Transform, which the command line can do without
+    )
 
     plan_path = plan_file(output)
     return (

@@ -8,14 +8,15 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from pipeline import folder, storage
-from pipeline.claim import NAME as CLAIM
-from pipeline.command import main
-from pipeline.display import LOOK_SECONDS, REST, Display, Speed, sentence
-from pipeline.done import Done, FinishedWork
+from pipeline import storage
+from pipeline.corpus.plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
-from pipeline.plan import load_plan
-from pipeline.wording import count, duration, plural
+from pipeline.launcher.command import main
+from pipeline.output import folder
+from pipeline.output.completion import Done, FinishedWork
+from pipeline.output.lock import NAME as CLAIM
+from pipeline.reporting.humanize import count, duration, plural
+from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence
 
 
 def watch(output: str, stream: IO[str], once: bool = False) -> int:

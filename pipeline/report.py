@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from model.corpus_profile import TOKEN_EDGES
-from pipeline import folder, storage, wording
-from pipeline.command import main
+from model.training.corpus_profile import TOKEN_EDGES
+from pipeline import storage
 from pipeline.errors import UsageError
-from pipeline.evaluation import FOREIGN
-from pipeline.example_rows import rows_of
-from pipeline.remarks import of_the_cascade, remarks
-from pipeline.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts
+from pipeline.launcher.command import main
+from pipeline.output import folder
+from pipeline.quality.evaluation import FOREIGN
+from pipeline.quality.example_rows import rows_of
+from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts
+from pipeline.reporting import humanize
+from pipeline.reporting.findings import of_the_cascade, remarks
 
 REPORT = "_report.html"
 MOST_ROWS = 50  # of a table in the page
@@ -54,14 +56,14 @@ def render(template: str, values: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # not every process reports
 
     environment = Environment(
-        loader=PackageLoader("pipeline"),
+        loader=PackageLoader("pipeline.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     for name in ("count", "percent", "duration", "plural", "moment", "size"):
-        environment.filters[name] = getattr(wording, name)
+        environment.filters[name] = getattr(humanize, name)
     return environment.get_template(template).render(values)
 
 
@@ -87,7 +89,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labels(stats: dict[str, Any], labels: list[str]) -> dict[str, Any]:
-    from pipeline.figures import bars
+    from pipeline.reporting.charts import bars
 
     counts = {label: stats.get("rows_by_label", {}).get(label, 0) for label in labels}
     ordered = dict(sorted(counts.items(), key=lambda pair: -pair[1]))
@@ -105,7 +107,7 @@ def _labels(stats: dict[str, Any], labels: list[str]) -> dict[str, Any]:
 
 
 def _confidence(stats: dict[str, Any]) -> dict[str, Any] | None:
-    from pipeline.figures import histogram
+    from pipeline.reporting.charts import histogram
 
     by_label = [bin_counts(bins, CONFIDENCE_BINS) for bins in stats.get("confidence", {}).values()]
     if not by_label:
@@ -128,7 +130,7 @@ def _confidence(stats: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _lengths(stats: dict[str, Any], bundle: dict[str, Any]) -> dict[str, Any] | None:
-    from pipeline.figures import histogram
+    from pipeline.reporting.charts import histogram
 
     counts = bin_counts(stats.get("lengths", {}), LENGTH_BINS)
     total = sum(counts)
@@ -171,7 +173,7 @@ def _lengths(stats: dict[str, Any], bundle: dict[str, Any]) -> dict[str, Any] | 
 
 
 def _evaluation(manifest: dict[str, Any], labels: list[str]) -> dict[str, Any] | None:
-    from pipeline.figures import heat_map, reliability
+    from pipeline.reporting.charts import heat_map, reliability
 
     found = manifest["evaluation"]
     if not found:
@@ -214,7 +216,7 @@ def _errors(stats: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "code": code,
             "rows": rows,
-            "meaning": wording.REASONS.get(code, ""),
+            "meaning": humanize.REASONS.get(code, ""),
             "examples": rows_of(examples.get(code, [])),
         }
         for code, rows in sorted(stats.get("errors", {}).items(), key=lambda pair: -pair[1])

@@ -5,13 +5,14 @@ import json
 import sys
 from typing import Any
 
-from pipeline import folder, storage
-from pipeline.command import main
-from pipeline.earlier_runs import DIGEST_CHARACTERS, RUN
+from pipeline import storage
+from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError
-from pipeline.finished import finished_files
-from pipeline.plan import load_plan
-from pipeline.series import write_series
+from pipeline.launcher.command import main
+from pipeline.output import folder
+from pipeline.output.checkpoints import finished_files
+from pipeline.output.series import DIGEST_CHARACTERS, RUN
+from pipeline.reporting.runs_page import write_series
 
 COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
 RIGHT = ("inputs", "rows", "errors", "duration")

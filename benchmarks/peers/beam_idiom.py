@@ -55,7 +55,7 @@ class Tokenize(beam.DoFn):
         self._transform_dir, self._columns, self._max_tokens = transform_dir, columns, max_tokens
 
     def setup(self) -> None:
-        from model.tokenizer import Tokenizer
+        from model.tokenizers.tokenizer import Tokenizer
 
         self._tokenize = Tokenizer(self._transform_dir)
 

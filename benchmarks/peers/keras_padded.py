@@ -19,8 +19,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Labels the corpus; tells when the network was `ready` and when the labels were `done`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from model.bundle import load_bundle
-    from model.networks import build_network
-    from model.tokenizer import Tokenizer
+    from model.networks.registry import build_network
+    from model.tokenizers.tokenizer import Tokenizer
 
     bundle = load_bundle(options.model)
     network = build_network(bundle.model)

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Rates in operations a second, and the operations of one document of the corpus."""
     from model.bundle import load_bundle
     from model.engines.processor import no_bfloat16
-    from model.tokenizer import Tokenizer
+    from model.tokenizers.tokenizer import Tokenizer
 
     bundle = load_bundle(options.model)
     rows = min(options.rows or MOST_ROWS, MOST_ROWS)

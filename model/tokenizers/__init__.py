@@ -1,0 +1,1 @@
+"""Words and WordPiece as tf.Transform graphs, and the loaded transform."""

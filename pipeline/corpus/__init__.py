@@ -1,0 +1,1 @@
+"""What comes in: formats, inputs and the plan made of them."""

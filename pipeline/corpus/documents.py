@@ -1,0 +1,219 @@
+"""What travels: the plan's sources and work items, and the Tables between the stages.
+
+A Table carries, in its schema's metadata, which piece of the corpus it is (`Piece`). Stages add
+columns to it: read -> `id`, carried columns, `text`, `error`, `source_row` (and `gold`, and a
+teacher's `probabilities`); tokenize -> `token_ids`, `tokens`; score -> `label`, `score`,
+`probabilities`; of a cascade, rescore -> `model`, `first_label`, `first_score`.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+METADATA_KEY = b"newsbeam"
+CARRIED = "carried:"  # before a carried column's name on its way: it may be called `text` or `gold`
+
+# Why a row has no label: `error` is "code: detail" with one of these codes.
+BLANK = "blank"  # no text, or only white space
+JSON = "json"  # a line that is no JSON object
+FIELDS = "fields"  # a CSV row with too few or too many fields
+QUOTE = "quote"  # a CSV quote that is still open after a megabyte
+ENCODING = "encoding"  # bytes that are no UTF-8
+MODEL = "model"  # the model failed on this row alone
+ERROR_CODES = (BLANK, JSON, FIELDS, QUOTE, ENCODING, MODEL)
+
+DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+PROBABILITIES = pa.list_(pa.float32())
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the corpus are used, and under which names they come out.
+
+    Attributes:
+        text: the columns whose text is joined by a space and labelled.
+        id: the column that names a row; None for `<source>#<source_row>`.
+        carry: pairs of column and output name.
+        gold: the column with the true label, if there is one.
+        probabilities: the column with a teacher's probabilities, if some inputs have one.
+    """
+
+    text: tuple[str, ...]
+    id: str | None = None
+    carry: tuple[tuple[str, str], ...] = ()
+    gold: str | None = None
+    probabilities: str | None = None
+
+    def names(self) -> list[str]:
+        """Every column that must be read, each once, in the order of first use."""
+        carried = (column for column, _ in self.carry)
+        used = [self.id, *carried, *self.text, self.gold, self.probabilities]
+        return list(dict.fromkeys(name for name in used if name is not None))
+
+    def of(self, is_teachers: bool) -> "Columns":
+        """Those that one input has: a teacher's has probabilities, any other the true label."""
+        if is_teachers:
+            return dataclasses.replace(self, gold=None)
+        return dataclasses.replace(self, probabilities=None)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input file, or one split of a TensorFlow Datasets data set.
+
+    Attributes:
+        path: as it is written to the output's `source` column.
+        format: the name of its module in `pipeline.corpus.formats`.
+        size: bytes.
+        rows: known from a footer; None where only reading to the end tells.
+        fingerprint: changes when the content changes.
+        modified_ns: when a file on a disk was last written, in nanoseconds; else None.
+        labels: of a teacher's: the names that its footer gives to its probabilities, in their
+            order; else None.
+    """
+
+    path: str
+    format: str
+    size: int
+    rows: int | None
+    fingerprint: str
+    modified_ns: int | None = None
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """A piece of one source that a worker reads in one go.
+
+    Attributes:
+        number: its place in the corpus, from 0.
+        source: the source's number in the plan.
+        start: the first row.
+        rows: how many rows; None for all up to the end.
+    """
+
+    number: int
+    source: int
+    start: int
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """What a format must be told beside the path.
+
+    Attributes:
+        shard_rows: rows that are wanted at a time, at the most.
+        csv_columns: the columns of a CSV file that has no header line.
+        tfds_data_dir: where TensorFlow Datasets' data lie; None for TFDS's own place.
+    """
+
+    shard_rows: int
+    csv_columns: tuple[str, ...] | None = None
+    tfds_data_dir: str | None = None
+
+
+class Facts(NamedTuple):
+    """What a format's `inspect` finds out without reading all of a source.
+
+    Attributes:
+        schema: the columns. Of JSON lines, the keys of the first rows.
+        rows: how many rows; None where only reading to the end tells.
+        shards: rows of each piece that is best read by itself; None for the whole.
+    """
+
+    schema: pa.Schema
+    rows: int | None
+    shards: list[int] | None = None
+
+
+class Rows(NamedTuple):
+    """A stretch of a source as a format's `read` yields it.
+
+    Attributes:
+        table: the columns that were asked for, under the corpus' own names.
+        error: string, null for a row that was read well; None if all were.
+    """
+
+    table: pa.Table
+    error: pa.Array | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Which part of the corpus a Table is, and what was counted on its way.
+
+    Attributes:
+        item: number of the work item.
+        table: number of the Table in it, from 0.
+        last: whether the item ends here.
+        source: path of the source.
+        bad_file: why the source could not be read past this Table, if so.
+        counts: what the stages measured: milliseconds, tokens, padding, unknown tokens.
+    """
+
+    item: int
+    table: int
+    last: bool
+    source: str
+    bad_file: str | None = None
+    counts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        """The finished file's name; `.end` says that nothing of the item follows."""
+        return f"{self.item:06d}-{self.table:06d}{'.end' if self.last else ''}.parquet"
+
+
+def piece_of(table: pa.Table) -> Piece:
+    """Reads the `Piece` that a Table carries."""
+    return Piece(**json.loads(table.schema.metadata[METADATA_KEY]))
+
+
+def with_piece(table: pa.Table, piece: Piece) -> pa.Table:
+    """The same Table carrying another `Piece`."""
+    return table.replace_schema_metadata({METADATA_KEY: json.dumps(dataclasses.asdict(piece))})
+
+
+def with_counts(table: pa.Table, **counts: float) -> pa.Table:
+    """The same Table with these counts added to the ones that it carries."""
+    piece = piece_of(table)
+    return with_piece(table, dataclasses.replace(piece, counts={**piece.counts, **counts}))
+
+
+def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa.Schema:
+    """The schema of what `ReadDocuments` yields.
+
+    Args:
+        plan_schema: type of each column in use, as the plan settled it over all the inputs.
+        columns: the columns in use.
+    """
+    id_type = plan_schema[columns.id] if columns.id else pa.string()
+    fields: list[tuple[str, Any]] = [("id", id_type)]
+    fields += [(CARRIED + name, plan_schema[column]) for column, name in columns.carry]
+    fields += [("text", pa.string()), ("error", pa.string()), ("source_row", pa.int64())]
+    if columns.gold:
+        fields.append(("gold", pa.string()))
+    if columns.probabilities:
+        fields.append(("probabilities", PROBABILITIES))
+    return pa.schema(fields)
+
+
+def output_schema(documents: pa.Schema, cascade: bool = False) -> pa.Schema:
+    """The schema of the published Parquet, from that of the documents."""
+    carried = [field for field in documents if field.name.startswith(CARRIED)]
+    fields = [
+        documents.field("id"),
+        *(pa.field(field.name.removeprefix(CARRIED), field.type) for field in carried),
+        pa.field("label", DICTIONARY),
+        pa.field("score", pa.float32()),
+        pa.field("probabilities", PROBABILITIES),
+        pa.field("tokens", pa.int32()),
+        pa.field("error", pa.string()),
+        pa.field("source", DICTIONARY),
+        pa.field("source_row", pa.int64()),
+    ]
+    return pa.schema(fields + ([pa.field("model", DICTIONARY)] if cascade else []))

@@ -1,0 +1,104 @@
+"""Lines of text files, plain or gzip-compressed; what CSV and JSONL have in common."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import IO, Any
+
+import pyarrow as pa
+
+from pipeline import storage
+from pipeline.corpus.documents import Rows
+from pipeline.errors import BadFileError
+
+BUFFER_BYTES = 1 << 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LINE_BYTES = 256 << 20  # no text is so long; a file without line ends must not fill the memory
+TABLE_BYTES = 32 << 20  # of text gathered before rows are handed on, however few they are
+
+
+def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
+    """Reads a text file's lines with their line ends, without a leading byte order mark.
+
+    A file whose name ends in `.gz` is decompressed on the way.
+
+    Args:
+        path: the file.
+        size: read only so many of its bytes: what was there when the run was planned, of a file
+            that something still writes to.
+
+    Raises:
+        BadFileError: if it can't be opened or read to its end, or has a line without end.
+    """
+    try:
+        with storage.open_input(path) as raw:
+            stream: Any = raw if size is None else io.BufferedReader(_Head(raw, size), BUFFER_BYTES)
+            if path.lower().endswith(".gz"):
+                stream = gzip.GzipFile(fileobj=stream)
+            reader = io.BufferedReader(stream, BUFFER_BYTES)
+            first = reader.readline(LINE_BYTES).removeprefix(BYTE_ORDER_MARK)
+            for line in chain([first], iter(partial(reader.readline, LINE_BYTES), b"")):
+                if len(line) >= LINE_BYTES:
+                    raise BadFileError(path, f"it has a line of more than {LINE_BYTES >> 20} MB")
+                yield line
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadFileError(path, reason.removesuffix(".")) from error
+
+
+class _Head(io.RawIOBase):
+    """The first bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], size: int):
+        self._stream = stream
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
+
+
+def bad_bytes(content: bytes) -> str:
+    """Says where `content` stops being UTF-8, as the detail of an error."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return f"byte 0x{content[error.start]:02x} at offset {error.start} is not UTF-8"
+    raise ValueError("the bytes are UTF-8")
+
+
+# The values of a row's columns, or None and why there are none; and how large it is.
+Row = tuple[Sequence[str | None] | None, str | None, int]
+
+
+def gather_rows(rows: Iterable[Row], columns: list[str], shard_rows: int) -> Iterator[Rows]:
+    """Gathers parsed rows into stretches of `shard_rows` rows, or `TABLE_BYTES` of text."""
+    values: list[Sequence[str | None]] = []
+    errors: list[str | None] = []
+    size = 0
+    for fields, error, row_size in rows:
+        values.append([None] * len(columns) if fields is None else fields)
+        errors.append(error)
+        size += row_size
+        if len(errors) >= shard_rows or size >= TABLE_BYTES:
+            yield _as_rows(values, errors, columns)
+            values, errors, size = [], [], 0
+    if errors:
+        yield _as_rows(values, errors, columns)
+
+
+def _as_rows(
+    values: list[Sequence[str | None]], errors: list[str | None], columns: list[str]
+) -> Rows:
+    """Makes string columns of rows of strings."""
+    transposed = zip(*values, strict=True) if columns else []
+    arrays = [pa.array(column, pa.string()) for column in transposed]
+    return Rows(pa.Table.from_arrays(arrays, names=columns), pa.array(errors, pa.string()))

@@ -1,0 +1,120 @@
+"""Runs a Beam pipeline to its end and turns what goes wrong there into one line.
+
+The pipeline runs in a thread of its own. So the main thread is free for signals, however busy the
+workers are, and can end the run when a worker has died or the claim was lost, where Beam would
+wait for ever.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+
+from pipeline.errors import NewsbeamError
+from pipeline.worker.failures import told_failure
+
+THREAD = "newsbeam-pipeline"
+LOOK_SECONDS = 1.0
+
+
+def run_to_end(
+    pipeline: beam.Pipeline,
+    work: str,
+    checks: Iterable[Callable[[], None]],
+    explain_seconds: float = 0.0,
+) -> None:
+    """Runs a pipeline.
+
+    Args:
+        pipeline: what to run.
+        work: the folder in which workers leave their failures.
+        checks: are called every second; what they raise ends the run. The pipeline's thread then
+            still hangs, so the process must end (`run_command` sees to that).
+        explain_seconds: how long the checks may take to say why a pipeline failed.
+
+    Raises:
+        NewsbeamError: if it fails; the message is the worker's own line, if it could leave one.
+    """
+    checks = list(checks)
+    raised: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            pipeline.run().wait_until_finish()
+        except BaseException as error:  # whatever it is, the main thread hears of it
+            raised.append(error)
+
+    thread = threading.Thread(target=target, name=THREAD, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(LOOK_SECONDS)
+        if thread.is_alive():
+            for check in checks:
+                check()
+    if raised:
+        _explain(work, checks, explain_seconds)
+        raise _failure(work, raised[0]) from raised[0]
+
+
+def detaches(options: PipelineOptions) -> bool:
+    """Whether the job is only handed over, and goes on without us.
+
+    So it is for a template's launcher, which Dataflow starts with `--template_location` and whose
+    job begins when it has ended, and for whoever says `--no_wait_until_finish`.
+    """
+    return bool(
+        options.view_as(GoogleCloudOptions).template_location
+        or options.view_as(StandardOptions).no_wait_until_finish
+    )
+
+
+def hand_over(pipeline: beam.Pipeline) -> None:
+    """Submits a pipeline and doesn't wait for it.
+
+    Raises:
+        NewsbeamError: if it is not accepted.
+    """
+    try:
+        pipeline.run()
+    except Exception as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        first = lines[0] if lines else type(error).__name__
+        raise NewsbeamError(f"the job was not accepted: {first} (--verbose shows more)") from error
+
+
+def _explain(work: str, checks: list[Callable[[], None]], seconds: float) -> None:
+    """Gives the checks time to say why a pipeline failed of which no worker told anything.
+
+    A worker that is killed may take Beam's channels with it, so that Beam fails, saying nothing
+    but that, before the watchdog is sure that it is gone.
+    """
+    end = time.monotonic() + seconds
+    while told_failure(work) is None and time.monotonic() < end:
+        for check in checks:
+            check()
+        time.sleep(LOOK_SECONDS)
+
+
+def is_stuck() -> bool:
+    """Whether a pipeline is still running that nobody waits for any more."""
+    return any(thread.name == THREAD for thread in threading.enumerate())
+
+
+def _failure(work: str, error: BaseException) -> NewsbeamError:
+    told = told_failure(work)
+    if told is not None:
+        failure = NewsbeamError(told["message"])
+        failure.exit_code = told["exit_code"]
+        return failure
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    # Beam puts a worker's traceback into its message: the exception itself is the last line that
+    # is not indented.
+    telling = [line for line in lines if not line.startswith((" ", "Traceback"))]
+    first = (telling or lines or [type(error).__name__])[-1].strip()
+    return NewsbeamError(f"the pipeline failed: {first} (--verbose shows more)")

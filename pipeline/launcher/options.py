@@ -1,0 +1,325 @@
+"""The command line of scoring, beside all of Beam's own options."""
+
+import argparse
+import difflib
+from collections.abc import Iterable
+from typing import NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from model.engines.choose import PRECISIONS
+from pipeline.errors import UsageError
+from pipeline.launcher.presets import add_preset_argument, apply_preset
+
+FORMATS = ("parquet", "csv", "jsonl", "tfds")
+SHARD_ROWS = 16_384
+
+
+def column_list(text: str) -> list[str]:
+    """Splits `a,b,c`, as the options that name columns take it."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, as options take it."""
+    number = int(text.replace("_", ""))
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, as options take it."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
+def certainty(text: str) -> float:
+    """A number above 0 and up to 1, as options take it."""
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1")
+    return number
+
+
+def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what to read; scoring and preparing share them."""
+    corpus = parser.add_argument_group("corpus")
+    corpus.add_argument(
+        "--input",
+        action="append",
+        metavar="PATTERN",
+        help="a file, a folder, a pattern such as 'news/*.jsonl', or tfds:NAME/SPLIT; repeatable",
+    )
+    corpus.add_argument(
+        "--input_format",
+        choices=FORMATS,
+        help="the format of all inputs (default: told by each file's ending)",
+    )
+    corpus.add_argument(
+        "--text_columns",
+        type=column_list,
+        metavar="A,B",
+        help="columns whose text is joined by a space (default: those the bundle was trained on)",
+    )
+    corpus.add_argument(
+        "--csv_columns",
+        type=column_list,
+        metavar="A,B",
+        help="the columns of CSV files that have no header line",
+    )
+    corpus.add_argument(
+        "--tfds_data_dir", metavar="DIR", help="where tfds: data sets lie (default: TFDS's own)"
+    )
+    corpus.add_argument(
+        "--limit", type=positive, metavar="N", help="take the first N rows only, for a try"
+    )
+    corpus.add_argument(
+        "--shard_rows",
+        type=positive,
+        default=SHARD_ROWS,
+        metavar="N",
+        help="rows that travel together and are finished together (default: %(default)s)",
+    )
+    corpus.add_argument(
+        "--on_bad_file",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what to do with a file that cannot be read to its end: stop, or list it in the "
+        "manifest and go on (default: %(default)s)",
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say where to write and what to print."""
+    run = parser.add_argument_group("run")
+    run.add_argument("--output", metavar="DIR", help="the folder to write to")
+    run.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what another run has published in the output folder",
+    )
+    run.add_argument(
+        "--verbose", action="store_true", help="show what the libraries log, and tracebacks"
+    )
+
+
+class NewsbeamOptions(PipelineOptions):
+    """What our entry points' options have in common.
+
+    Beam gathers the flags of all direct subclasses of PipelineOptions into one parser, where two
+    entry points that both take `--input` would clash; those of this class it leaves alone.
+    """
+
+
+class ScoreOptions(NewsbeamOptions):
+    """Options of `python -m pipeline.score`."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        add_corpus_arguments(parser)
+        add_run_arguments(parser)
+        scoring = parser.add_argument_group("scoring")
+        scoring.add_argument("--model", metavar="BUNDLE", help="the bundle to score with")
+        scoring.add_argument(
+            "--then",
+            metavar="BUNDLE",
+            help="a larger bundle, which labels the rows of which the first is unsure",
+        )
+        scoring.add_argument(
+            "--confidence",
+            type=certainty,
+            metavar="P",
+            help="rows with a lower score are unsure; python -m model.cascade helps to choose it",
+        )
+        scoring.add_argument(
+            "--incremental",
+            action="store_true",
+            help="score only what is new or changed since earlier runs, each run in a folder of "
+            "its own: OUTPUT/bundle=.../run=...",
+        )
+        scoring.add_argument(
+            "--engine",
+            choices=("auto", "tensorflow", "openvino"),
+            default="auto",
+            help="what runs the network (default: the fastest for this processor)",
+        )
+        scoring.add_argument(
+            "--precision",
+            choices=PRECISIONS,
+            default="float32",
+            help="what the network computes in (default: %(default)s, which gives the same labels "
+            "on every machine); bfloat16 is faster on processors that have it, with OpenVINO, and "
+            "moves some scores by up to 0.02",
+        )
+        scoring.add_argument(
+            "--batch_tokens",
+            type=positive,
+            metavar="N",
+            help="rows times padded length of a batch (default: measured for engine and model)",
+        )
+        columns = parser.add_argument_group("columns of the output")
+        columns.add_argument(
+            "--id_column", metavar="A", help="the column that names a row (default: file#row)"
+        )
+        columns.add_argument(
+            "--carry_columns",
+            type=column_list,
+            default=[],
+            metavar="A,B:NEW",
+            help="columns to copy to the output, A:NEW under another name, or 'all'",
+        )
+        columns.add_argument(
+            "--gold_column", metavar="A", help="the column with the true label, to be compared"
+        )
+        bounds = parser.add_argument_group("bounds")
+        bounds.add_argument(
+            "--max_error_rate",
+            type=share,
+            metavar="SHARE",
+            help="fail, and publish nothing, if a larger share of rows is in error",
+        )
+        bounds.add_argument(
+            "--fail_on_drift",
+            action="store_true",
+            help="publish, but end with exit code 1, if the corpus looks much unlike the training "
+            "corpus or the run before",
+        )
+        add_preset_argument(parser)
+
+
+class PrepareOptions(NewsbeamOptions):
+    """Options of `python -m pipeline.prepare`."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        add_corpus_arguments(parser)
+        add_run_arguments(parser)
+        training = parser.add_argument_group("training data")
+        training.add_argument("--label_column", metavar="A", help="the column with the true label")
+        training.add_argument(
+            "--probabilities_column",
+            metavar="A",
+            help="the column with a teacher's probabilities, in Parquet that python -m "
+            "pipeline.score wrote; rows of an input that has it are the teacher's, whatever their "
+            "label column says",
+        )
+        training.add_argument(
+            "--tokenizer",
+            choices=("words", "wordpiece"),
+            default="words",
+            help="how texts become token ids (default: %(default)s); wordpiece is BERT's",
+        )
+        training.add_argument(
+            "--vocab_file",
+            metavar="FILE",
+            help="wordpiece: a vocab.txt, as its checkpoint has it; without one, the pieces are "
+            "learned from the corpus",
+        )
+        training.add_argument(
+            "--backbone",
+            metavar="DIR",
+            help="wordpiece: the folder of a BERT, in the place of --vocab_file",
+        )
+        training.add_argument(
+            "--cased",
+            action="store_true",
+            help="wordpiece: keep case and accents in a learned vocabulary",
+        )
+        training.add_argument(
+            "--vocab_size",
+            type=positive,
+            default=20_000,
+            metavar="N",
+            help="rows of embeddings: the most frequent words, padding and unknown; pieces to "
+            "learn (default: %(default)s)",
+        )
+        training.add_argument(
+            "--max_tokens",
+            type=positive,
+            default=256,
+            metavar="N",
+            help="token ids of a text that the model sees (default: %(default)s)",
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises `UsageError` where argparse would print and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see --help")
+
+
+def _flags_of(options_classes: Iterable[type[PipelineOptions]]) -> list[str]:
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_value_provider_argument = parser.add_argument  # type: ignore[attr-defined]
+    for options_class in options_classes:
+        options_class._add_argparse_args(parser)  # type: ignore[arg-type]
+    return [flag for action in parser._actions for flag in action.option_strings]
+
+
+def parse(
+    own: type[NewsbeamOptions], argv: list[str], prog: str, description: str
+) -> tuple[argparse.Namespace, PipelineOptions]:
+    """Parses a command line that may also hold any of Beam's options.
+
+    Returns:
+        Our own options, and all of them as Beam takes them. The runner is the in-process one
+        unless the command line names another: it is the same everywhere and touches no network.
+
+    Raises:
+        UsageError: for a value that doesn't fit, or a flag that neither we nor Beam know.
+    """
+    parser = _Parser(
+        prog=prog,
+        description=description,
+        allow_abbrev=False,
+        epilog="Beam's own options are taken too: --runner, --temp_location, --direct_num_workers "
+        "and so on; see the Beam documentation of the runner.",
+    )
+    own._add_argparse_args(parser)  # type: ignore[arg-type]
+    options, rest = parser.parse_known_args(_switches(argv, parser))
+    beams = _flags_of(PipelineOptions.__subclasses__())
+    for flag in [text.split("=", 1)[0] for text in rest if text.startswith("-")]:
+        if flag not in beams:
+            ours = _flags_of([own])
+            close = difflib.get_close_matches(flag, ours + beams, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; see --help"
+            raise UsageError(f"unknown option {flag}{hint}")
+    beam_options = PipelineOptions(rest)
+    known = beam_options.get_all_options(drop_default=True)
+    stray = _stray_words(rest, beams)
+    if stray:
+        raise UsageError(f"'{stray}' belongs to no option; did you mean --input {stray}?")
+    if "runner" not in known:
+        beam_options.view_as(StandardOptions).runner = "FnApiRunner"
+    if getattr(options, "dataflow_preset", None):
+        apply_preset(options.dataflow_preset, beam_options)
+    return options, beam_options
+
+
+def _switches(argv: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Turns `--overwrite=true` into `--overwrite`, and `--overwrite=false` into nothing.
+
+    A Flex Template's launcher gives every option a value, also those that take none.
+    """
+    switches = {flag for a in parser._actions if a.nargs == 0 for flag in a.option_strings}
+    result = []
+    for text in argv:
+        flag, _, value = text.partition("=")
+        if flag not in switches or value.lower() not in ("true", "false"):
+            result.append(text)
+        elif value.lower() == "true":
+            result.append(flag)
+    return result
+
+
+def _stray_words(rest: list[str], beams: list[str]) -> str | None:
+    """A word that no flag takes, such as a file name without `--input`."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    for flag in beams:
+        parser.add_argument(flag, nargs="?", action="append")
+    _, stray = parser.parse_known_args(rest)
+    return next((word for word in stray if not word.startswith("-")), None)

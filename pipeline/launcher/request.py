@@ -1,0 +1,131 @@
+"""From a command line to a plan: what a person asked for, settled and checked."""
+
+import argparse
+import functools
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from model.bundle import Bundle
+from model.cascade import check_pair, other_columns
+from model.engines.choose import choose_engine
+from model.engines.processor import has_gpu
+from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.plan import Plan, make_plan
+from pipeline.errors import UsageError
+from pipeline.launcher.presets import preset_engine
+from pipeline.output.incremental import known_fingerprints
+from pipeline.worker.bundles import open_bundle
+
+# Options that change results, beside the text columns: an input is scored again if they differ.
+CHOSEN = ("id_column", "carry_columns", "gold_column", "csv_columns", "engine")
+
+
+def plan_run(
+    options: argparse.Namespace,
+    bundle: Bundle,
+    inputs: list[tuple[str, str]],
+    then: Bundle | None = None,
+) -> Plan:
+    """Checks everything that can be checked before any work, and plans the run.
+
+    Args:
+        options: the command line.
+        bundle: scores every row.
+        inputs: pairs of path and format.
+        then: the second bundle of a cascade.
+
+    Raises:
+        UsageError: for whatever does not fit.
+    """
+    try:
+        engine = preset_engine(options.dataflow_preset, options.engine)
+        on_gpu = options.dataflow_preset == "gpu" or has_gpu()
+        choose = functools.partial(
+            choose_engine,
+            name=engine,
+            batch_tokens=options.batch_tokens,
+            on_gpu=on_gpu,
+            precision=options.precision,
+        )
+        choice = choose(bundle.model["kind"])
+        cascade = {}  # a plan without one says nothing of it, or it would be another plan
+        if then is not None:
+            cascade = {
+                "then": then.digest,
+                "then_engine": list(choose(then.model["kind"])),
+                "confidence": options.confidence,
+            }
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    incremental = options.incremental
+    return make_plan(
+        inputs,
+        options.text_columns or list(bundle.text_columns),
+        {
+            "bundle": bundle.digest,
+            "labels": list(bundle.labels),
+            "engine": list(choice),
+            "max_tokens": bundle.max_tokens,
+            "on_bad_file": options.on_bad_file,
+            "version": package_version(),
+            **cascade,
+        },
+        id_column=options.id_column,
+        carry_columns=options.carry_columns,
+        gold_column=options.gold_column,
+        reading=read_settings(options),
+        limit=options.limit,
+        on_bad_file=options.on_bad_file,
+        fingerprints=known_fingerprints(options.output) if incremental else None,
+    )
+
+
+def second_bundle(options: argparse.Namespace, bundle: Bundle) -> Bundle | None:
+    """Opens the second bundle of a cascade, if one was asked for, and checks that it fits.
+
+    Raises:
+        UsageError: if it doesn't, or if only half of a cascade was asked for.
+    """
+    if options.then is None:
+        if options.confidence is not None:
+            raise UsageError("--confidence goes with --then, the bundle for rows below it")
+        return None
+    if options.confidence is None:
+        raise UsageError("--then goes with --confidence; python -m model.cascade helps to choose")
+    then = open_bundle(options.then)
+    try:
+        check_pair(bundle, then)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if not options.text_columns and bundle.text_columns != then.text_columns:
+        raise UsageError(f"{other_columns(bundle, then)}; choose with --text_columns")
+    return then
+
+
+def read_settings(options: argparse.Namespace) -> ReadSettings:
+    """What the formats must be told."""
+    csv_columns = tuple(options.csv_columns) if options.csv_columns else None
+    return ReadSettings(options.shard_rows, csv_columns, options.tfds_data_dir)
+
+
+def chosen_options(
+    options: argparse.Namespace, bundle: Bundle, then: Bundle | None = None
+) -> dict[str, Any]:
+    """The options by which a series of runs knows whether an input was scored the same way."""
+    cascade = {"then": then.digest, "confidence": options.confidence} if then is not None else {}
+    # Series that were begun before there was a choice don't know it, and are not scored again.
+    precision = {"precision": options.precision} if options.precision != "float32" else {}
+    return {
+        "text_columns": options.text_columns or list(bundle.text_columns),
+        **{name: getattr(options, name) for name in CHOSEN},
+        **cascade,
+        **precision,
+    }
+
+
+def package_version() -> str:
+    """The installed version; a checkout that isn't installed has none."""
+    try:
+        return version("newsbeam")
+    except PackageNotFoundError:
+        return "checkout"

@@ -1,0 +1,1 @@
+"""What is written, locked, committed and found again."""

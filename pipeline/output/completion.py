@@ -1,0 +1,110 @@
+"""How far a run has come: its finished files against its plan.
+
+The files are the only source, so it is the same for a run on this machine, for one on a cluster
+and for one that was continued. Of each file only the footer is read, and that once.
+"""
+
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from pipeline import storage
+from pipeline.corpus.plan import Plan
+from pipeline.output.checkpoints import piece_numbers
+from pipeline.stages.writing import read_stats
+
+MOST_FOOTERS = 2000  # that one look reads
+AT_ONCE = 8
+SAMPLE_BYTES = 1 << 20
+ALMOST = 0.99  # of a file whose end was not seen yet
+
+
+class Done(NamedTuple):
+    """How far a run has come.
+
+    Attributes:
+        rows: finished ones.
+        errors: those of them that are in error.
+        total: rows of the whole corpus; None where only reading it all tells.
+        share: of the corpus, from 0 to 1; by bytes where the rows aren't known.
+    """
+
+    rows: int
+    errors: int
+    total: int | None
+    share: float
+
+
+class FinishedWork:
+    """The finished files of a run, as far as they have been seen.
+
+    Args:
+        plan: what is to be done.
+        work: the run's work folder.
+    """
+
+    def __init__(self, plan: Plan, work: str):
+        self._plan, self._work = plan, work
+        self._seen: set[str] = set()
+        self._rows: dict[int, int] = {}  # by item
+        self._tables: dict[int, int] = {}  # by item, how many
+        self._last: dict[int, int] = {}  # by item, the number of the Table that ends it
+        self._errors = 0
+        self._row_bytes: dict[int, float] = {}  # by source
+
+    def look(self) -> Done:
+        """Reads the footers of new files, and says how far the run is."""
+        names = [file.name for file in storage.files_in(self._work)]
+        pieces = {name: piece_numbers(name) for name in names if name not in self._seen}
+        new = [(name, piece) for name, piece in pieces.items() if piece is not None][:MOST_FOOTERS]
+        footers = self._footers([name for name, _ in new])
+        for (name, (number, table, is_last)), (rows, errors) in zip(new, footers, strict=True):
+            self._seen.add(name)
+            self._rows[number] = self._rows.get(number, 0) + rows
+            self._tables[number] = self._tables.get(number, 0) + 1
+            self._errors += errors
+            if is_last:
+                self._last[number] = table
+        rows, total = sum(self._rows.values()), self._plan.rows()
+        if total is not None:
+            return Done(rows, self._errors, total, rows / total if total else 1.0)
+        return Done(rows, self._errors, None, self._share_of_bytes())
+
+    def _footers(self, names: list[str]) -> Iterable[tuple[int, int]]:
+        def read(name: str) -> tuple[int, int]:
+            stats, _, rows = read_stats(storage.join(self._work, name))
+            return rows, sum(stats["errors"].values())
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(read, names))
+
+    def _share_of_bytes(self) -> float:
+        done = total = 0.0
+        for item in self._plan.items:
+            source = self._plan.sources[item.source]
+            size = source.size
+            if item.rows is not None and source.rows:
+                size = round(source.size * item.rows / source.rows)
+            total += size
+            if self._tables.get(item.number) == self._last.get(item.number, -2) + 1:
+                done += size
+            elif item.number in self._rows:
+                done += min(
+                    ALMOST * size, self._rows[item.number] * self._bytes_of_row(item.source)
+                )
+        return min(done / total, 1.0) if total else 1.0
+
+    def _bytes_of_row(self, number: int) -> float:
+        if number not in self._row_bytes:
+            self._row_bytes[number] = bytes_of_row(self._plan.sources[number].path)
+        return self._row_bytes[number]
+
+
+def bytes_of_row(path: str) -> float:
+    """About how many bytes of a text file hold one row: those of its first megabyte."""
+    with storage.open_input(path) as stream:
+        head = stream.read(SAMPLE_BYTES)
+    is_packed = head.startswith(b"\x1f\x8b")  # gzip, RFC 1952
+    text = zlib.decompressobj(31).decompress(head) if is_packed else head
+    return len(head) / max(text.count(b"\n"), 1)

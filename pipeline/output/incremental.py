@@ -1,0 +1,166 @@
+"""Incremental scoring: each run scores what is new or changed, in a folder of its own.
+
+DIR/bundle=<short digest>/run=<UTC time>/   one published run: parts, manifest, `_SUCCESS`
+DIR/_fingerprints.json                      what was hashed before, so that nothing is read twice
+
+A bundle's runs are a series. An input is done if the latest published run of the series that
+scored it found the same content and was given the same options. A run that scores an input again
+says in its manifest which run's rows it replaces.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pipeline import storage
+from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.fingerprint import Fingerprints
+from pipeline.corpus.plan import Plan, fingerprint_input, load_plan
+from pipeline.errors import BadFileError, UsageError
+from pipeline.output import folder
+from pipeline.output.folder import SERIES
+from pipeline.output.manifest import SUCCESS
+from pipeline.output.series import Series, place
+
+FINGERPRINTS = "_fingerprints.json"
+
+Inputs = list[tuple[str, str]]
+
+
+def check_root(root: str) -> None:
+    """Refuses an output folder that holds something else than series.
+
+    Raises:
+        UsageError: if it does.
+    """
+    names = [name for name in folder.strange_things(root) if name != FINGERPRINTS]
+    strange = [name for name in names if not name.startswith(SERIES)] + [
+        storage.local_path(path) for path in folder.work_folders(root)
+    ]
+    if strange:
+        raise UsageError(
+            f"{root} holds something else than incremental runs ({strange[0]}); "
+            f"use another --output"
+        )
+
+
+def known_fingerprints(root: str) -> Fingerprints:
+    """What was hashed for earlier runs, wherever they ran."""
+    if not storage.is_local(root):
+        return Fingerprints()
+    return Fingerprints(os.path.join(storage.local_path(root), FINGERPRINTS))
+
+
+def select(
+    inputs: Inputs, series: Series, reading: ReadSettings, fingerprints: Fingerprints
+) -> tuple[Inputs, dict[str, dict[str, str]]]:
+    """Finds out what must be scored, without reading what is known.
+
+    Args:
+        inputs: pairs of path and format.
+        series: the runs so far.
+        reading: what the formats must be told.
+        fingerprints: of files.
+
+    Returns:
+        The inputs that are new or changed, or that cannot be read (the plan decides on them); and
+        by path, for each that was scored before, the `run` and `source` whose rows it replaces.
+    """
+    done = series.done()
+    chosen: Inputs = []
+    replaces: dict[str, dict[str, str]] = {}
+    with fingerprints:
+        for path, kind in inputs:
+            before = done.get(place(path))
+            if before is not None:
+                try:
+                    seen = fingerprint_input(path, kind, reading, fingerprints)
+                except (OSError, BadFileError):
+                    seen = None
+                wanted = (before.fingerprint, before.options)
+                if seen is not None and (seen.digest, series.options) == wanted:
+                    continue
+                if seen is not None:
+                    replaces[path] = {"run": before.run, "source": before.source}
+            chosen.append((path, kind))
+    return chosen, replaces
+
+
+def dead_runs(series: Series) -> list[tuple[str, Plan | None]]:
+    """Runs that were begun and not published, with their plans; None if there is none to read."""
+    found: list[tuple[str, Plan | None]] = []
+    for run in series.runs():
+        path = series.run_folder(run)
+        if storage.exists(storage.join(path, SUCCESS)):
+            folder.clean_up(path)  # it may have died right behind the commit
+            continue
+        plans = folder.work_folders(path)
+        try:
+            found.append((run, load_plan(storage.join(plans[0], folder.PLAN)) if plans else None))
+        except (OSError, ValueError, KeyError, TypeError):
+            found.append((run, None))
+    return found
+
+
+def notes_of(
+    series: Series, run: str, plan: Plan, replaces: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """What a run's manifest says beside what every manifest does."""
+    about = {"run": run, "options": series.options, "working_folder": os.getcwd()}
+    used = [replaces[source.path] for source in plan.sources if source.path in replaces]
+    return {"series": about, "replaces": used}
+
+
+def continue_dead(
+    series: Series, plan_inputs: Callable[[Inputs], Plan], run: Callable[[str, Plan, dict], None]
+) -> list[str]:
+    """Finishes runs that died, if their inputs and options are still the same.
+
+    Others are taken away: their inputs are new or changed ones for the next run.
+
+    Args:
+        series: the runs.
+        plan_inputs: plans a run over some inputs, with the options of this one.
+        run: scores: folder, plan, notes for the manifest.
+
+    Returns:
+        The folders of the runs that are finished now.
+    """
+    finished = []
+    for name, plan in dead_runs(series):
+        path = series.run_folder(name)
+        notes = _notes_of_dead(path)
+        again = _plan_again(plan, plan_inputs)
+        if plan is None or again is None or notes.get("options") != series.options:
+            storage.delete_folder(path)
+            continue
+        settings = {**plan.settings, "on_bad_file": again.settings["on_bad_file"]}
+        run(path, dataclasses.replace(plan, settings=settings), notes["kept"])
+        finished.append(path)
+    return finished
+
+
+def _plan_again(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:
+    """The same inputs planned now; None if that gives another plan."""
+    if plan is None:
+        return None
+    try:
+        again = plan_inputs([(source.path, source.format) for source in plan.sources])
+    except UsageError:
+        return None
+    same = {**plan.identity(), "skipped": []} == {**again.identity(), "skipped": []}
+    return again if same else None
+
+
+def _notes_of_dead(path: str) -> dict[str, Any]:
+    """The options' digest of a dead run, and what its manifest was to say."""
+    for work in folder.work_folders(path):
+        try:
+            started = storage.read_json(storage.join(work, folder.STARTED))
+        except (OSError, ValueError):
+            continue
+        if "series" in started:
+            kept = {key: started[key] for key in ("series", "replaces")}
+            return {"options": started["series"]["options"], "kept": kept}
+    return {}

@@ -1,0 +1,78 @@
+"""What the launcher leaves in the work folder for the step that publishes.
+
+That step runs on some worker, perhaps long after the launcher has gone, and must not open the
+bundle or look for earlier runs itself.
+"""
+
+from typing import Any
+
+from model.bundle import Bundle
+from model.cascade import model_names
+from pipeline import storage
+from pipeline.output.folder import published_manifest
+
+NAME = "notes.json"
+
+
+def leave_notes(
+    work: str,
+    bundle: Bundle,
+    previous: dict[str, Any] | None = None,
+    then: Bundle | None = None,
+    then_path: str | None = None,
+) -> None:
+    """Writes the bundle's card, and what the run before in a series looked like.
+
+    Args:
+        work: the work folder.
+        bundle: what the run scores with.
+        previous: the manifest of the run before with the same bundle, if there is one.
+        then: the second bundle of a cascade.
+        then_path: where it lies.
+    """
+    before = previous and {key: previous[key] for key in ("finished", "stats")}
+    notes: dict[str, Any] = {"bundle": bundle_card(bundle), "previous": before}
+    if then is not None:
+        names = model_names(bundle, then)
+        notes["then"] = {"model": then_path, "names": names, "bundle": bundle_card(then)}
+    storage.write_json(storage.join(work, NAME), notes)
+
+
+def read_notes(work: str) -> dict[str, Any]:
+    """The notes: `bundle`, `previous`, and of a cascade `then`."""
+    return storage.read_json(storage.join(work, NAME))
+
+
+def bundle_card(bundle: Bundle) -> dict[str, Any]:
+    """What a report tells of a bundle, as JSON values."""
+    training = {key: value for key, value in bundle.training.items() if key != "history"}
+    return {
+        "name": bundle.name,
+        "digest": bundle.digest,
+        "created": bundle.created,
+        "labels": list(bundle.labels),
+        "max_tokens": bundle.max_tokens,
+        "tokenizer": dict(bundle.tokenizer),
+        "model": dict(bundle.model),
+        "training": training,
+        "metrics": dict(bundle.metrics),
+        "profile": bundle.profile,
+        "versions": dict(bundle.versions),
+    }
+
+
+def run_before(output: str) -> dict[str, Any] | None:
+    """The manifest of the latest published run before this one, in a series of incremental runs.
+
+    Args:
+        output: a run's folder, `DIR/bundle=<digest>/run=<time>`; any other has no run before it.
+    """
+    series, _, name = output.rstrip("/").rpartition("/")
+    if not name.startswith("run=") or not series:
+        return None
+    earlier = [run for run in storage.folders_in(series) if "run=" <= run < name]
+    for run in sorted(earlier, reverse=True):
+        manifest = published_manifest(storage.join(series, run))
+        if manifest is not None:
+            return manifest
+    return None

@@ -1,0 +1,99 @@
+"""The runs of one bundle below an output folder, and which inputs they have scored.
+
+DIR/bundle=<short digest>/run=<UTC time>/   one published run: parts, manifest, `_SUCCESS`
+
+An input is done if the latest published run that scored it found the same content and was given
+the same options.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+from typing import Any, NamedTuple
+
+from pipeline import storage
+from pipeline.output import folder
+from pipeline.output.folder import SERIES
+
+RUN = "run="
+TIME = "%Y%m%dT%H%M%SZ"
+DIGEST_CHARACTERS = 12
+
+
+class Done(NamedTuple):
+    """How an input was scored last.
+
+    Attributes:
+        run: the name of the run's folder, without `run=`.
+        source: the input's path as that run wrote it.
+        fingerprint: of its content.
+        options: digest of the options that it was scored with.
+    """
+
+    run: str
+    source: str
+    fingerprint: str
+    options: str
+
+
+class Series:
+    """The runs of one bundle below an output folder.
+
+    Args:
+        root: the output folder, held by us.
+        bundle: the bundle's digest.
+        options: all that a person chose and that changes results, as JSON values. Not in it: what
+            follows from the machine (precision, token budget) and our own version, or a new
+            processor would score the whole archive anew.
+    """
+
+    def __init__(self, root: str, bundle: str, options: dict[str, Any]):
+        self.path = storage.join(root, SERIES + bundle[:DIGEST_CHARACTERS])
+        text = json.dumps(options, sort_keys=True)
+        self.options = hashlib.sha256(text.encode()).hexdigest()
+
+    def run_folder(self, run: str) -> str:
+        """The folder of a run."""
+        return storage.join(self.path, RUN + run)
+
+    def runs(self) -> list[str]:
+        """Names of all runs, published or not, from the oldest to the latest."""
+        return sorted(n[len(RUN) :] for n in storage.folders_in(self.path) if n.startswith(RUN))
+
+    def next_run(self) -> str:
+        """The name of a new run: the time, but later than all that are there."""
+        now = datetime.datetime.now(datetime.UTC)
+        taken = self.runs()
+        if taken and now.strftime(TIME) <= taken[-1]:
+            latest = datetime.datetime.strptime(taken[-1], TIME)
+            now = latest + datetime.timedelta(seconds=1)
+        return now.strftime(TIME)
+
+    def done(self) -> dict[str, Done]:
+        """The inputs that published runs have scored, by `place`; of each the latest time."""
+        found: dict[str, Done] = {}
+        for run in self.runs():
+            manifest = folder.published_manifest(self.run_folder(run))
+            if manifest is None:
+                continue
+            series = manifest["series"]
+            for path, fingerprint in manifest["plan"]["sources"]:
+                done = Done(run, path, fingerprint, series["options"])
+                if not _gave_nothing(path, manifest):
+                    found[place(path, series["working_folder"])] = done
+        return found
+
+
+def _gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
+    """Whether an input could not be read at all; it is tried again until it can."""
+    bad = {one["path"] for one in manifest["bad_files"]}
+    return path in bad and not manifest["stats"]["sources"].get(path, {}).get("rows")
+
+
+def place(path: str, working_folder: str | None = None) -> str:
+    """One name for an input, from whichever folder and however it was named."""
+    if not storage.is_local(path) or path.startswith("tfds:"):
+        return path
+    path = storage.local_path(path)
+    return os.path.normpath(os.path.join(working_folder or os.getcwd(), path))

@@ -1,0 +1,89 @@
+"""Which tokenizer to prepare with, and where a WordPiece vocabulary comes from."""
+
+import argparse
+import hashlib
+from typing import Any
+
+import apache_beam as beam
+
+from model.tokenizers import wordpiece
+from pipeline import storage
+from pipeline.corpus.plan import Plan
+from pipeline.errors import UsageError
+from pipeline.preparation.prepared import plan_file, word_counts_dir, work_folder
+from pipeline.stages.reading import PlanItems, ReadDocuments
+
+
+def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """The tokenizer that was asked for, as `prepared.json` describes it.
+
+    Returns:
+        The tokenizer and the vocabulary that was given, or an empty one.
+
+    Raises:
+        UsageError: The options don't go together, or the vocabulary cannot be used.
+    """
+    given = options.vocab_file or options.backbone
+    if options.vocab_file and options.backbone:
+        raise UsageError("--vocab_file and --backbone both name a vocabulary: give one of them")
+    if options.tokenizer != "wordpiece" and (given or options.cased):
+        raise UsageError("--vocab_file, --backbone and --cased are for --tokenizer wordpiece")
+    if given and options.cased:
+        raise UsageError("--cased is for a learned vocabulary; a given one has its own settings")
+    tokenizer = {
+        "kind": options.tokenizer,
+        "vocab_size": options.vocab_size,
+        "pad_id": 0,
+        "unknown_id": 1,
+        "lowercase": not options.cased,
+    }
+    if options.tokenizer != "wordpiece":
+        return tokenizer, []
+    tokenizer["strip_accents"] = not options.cased
+    if not given:
+        return tokenizer, []
+    try:
+        file, cleaning = wordpiece.find_vocabulary(given)
+        vocabulary = wordpiece.read_vocabulary(file)
+    except wordpiece.VocabularyError as error:
+        raise UsageError(str(error)) from error
+    found = {
+        "vocab_size": len(vocabulary),
+        "unknown_id": vocabulary.index(wordpiece.UNKNOWN),
+        "vocab_sha256": hashlib.sha256("\n".join(vocabulary).encode()).hexdigest(),
+    }
+    return {**tokenizer, **cleaning, **found}, vocabulary
+
+
+def count_words(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+    """The pass before: the corpus -> its words, to learn a vocabulary from."""
+    from pipeline.preparation.fit import CountWords
+
+    plan_path = plan_file(output)
+    return (
+        pipeline
+        | "Plan" >> PlanItems(plan_path)
+        | "Read" >> ReadDocuments(plan_path)
+        | "Count"
+        >> CountWords(
+            plan.settings["tokenizer"],
+            word_counts_dir(output),
+            storage.join(work_folder(output), "counts"),
+        )
+    )
+
+
+def learn(plan: Plan, output: str) -> list[str]:
+    """A vocabulary from the words that `count_words` counted.
+
+    Raises:
+        UsageError: If `--vocab_size` is too small for one.
+    """
+    from pipeline.preparation.fit import read_counts
+
+    try:
+        return wordpiece.learn_vocabulary(
+            read_counts(word_counts_dir(output)), plan.settings["tokenizer"]["vocab_size"]
+        )
+    except wordpiece.VocabularyError as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,1 @@
+"""What is counted of the rows, and what it says."""

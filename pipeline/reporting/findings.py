@@ -1,0 +1,120 @@
+"""What a person should know of a run before believing its labels, in plain sentences."""
+
+from typing import Any
+
+from pipeline.quality.evaluation import wilson
+from pipeline.reporting.humanize import count, percent, plural
+
+# From which share on something is worth a sentence.
+MANY_ERRORS = 0.01
+MANY_TRUNCATED = 0.05
+MANY_UNSURE = 0.1
+BADLY_CALIBRATED = 0.1
+
+
+def remarks(manifest: dict[str, Any]) -> list[str]:
+    """The sentences; none if nothing stands out."""
+    return [
+        *_of_the_corpus(manifest),
+        *_of_the_labels(manifest),
+        *[f"Drift: {sentence}." for sentence in (manifest["drift"] or {}).get("moved", [])],
+        *[f"Incomplete: {problem}." for problem in manifest["problems"]],
+    ]
+
+
+def of_the_cascade(manifest: dict[str, Any]) -> str | None:
+    """Which of two models decided how many rows; None if there was only one."""
+    if "then" not in manifest:
+        return None
+    first, second = manifest["then"]["names"]
+    rows = manifest["stats"].get("rows_by_model", {})
+    confidence = manifest["plan"]["settings"]["confidence"]
+    return (
+        f"{first} decided {plural(rows.get(first, 0), 'row')}, {second} the "
+        f"{count(rows.get(second, 0))} with a score below {confidence:g}"
+    )
+
+
+def of_a_failing_model(manifest: dict[str, Any]) -> list[str]:
+    """Of a cascade, on how many rows the second model failed; an empty list if on none."""
+    if "then" not in manifest:
+        return []
+    first, second = manifest["then"]["names"]
+    stats = manifest["stats"]
+    passed_on = stats.get("counts", {}).get("then_rows", 0)
+    failed = passed_on - stats.get("rows_by_model", {}).get(second, 0)
+    if not failed:
+        return []
+    return [f"{second} failed on {plural(failed, 'row')}, where {first}'s unsure label stands."]
+
+
+def _of_the_corpus(manifest: dict[str, Any]) -> list[str]:
+    found = []
+    rows, in_error = manifest["rows"], manifest["in_error"]
+    if not rows:
+        found.append("The corpus has no rows.")
+    elif in_error >= MANY_ERRORS * rows:
+        verb = "has" if in_error == 1 else "have"
+        found.append(
+            f"{plural(in_error, 'row')} ({percent(in_error / rows)}) {verb} no label, because "
+            "something is wrong with the row; the reasons are below."
+        )
+    if manifest["bad_files"]:
+        files = plural(len(manifest["bad_files"]), "file")
+        found.append(f"{files} could not be read to the end; they are listed below.")
+    return found
+
+
+def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
+    found = []
+    stats = manifest["stats"]
+    labelled = manifest["labelled"]
+    truncated = stats.get("truncated", 0)
+    if labelled and truncated >= MANY_TRUNCATED * labelled:
+        found.append(
+            f"{percent(truncated / labelled)} of the texts are longer than the model can see "
+            f"({manifest['bundle']['max_tokens']} tokens); the rest of them was not looked at."
+        )
+    unsure = sum(
+        rows
+        for bins in stats.get("confidence", {}).values()
+        for number, rows in bins.items()
+        if int(number) < 10
+    )
+    if labelled and unsure >= MANY_UNSURE * labelled:
+        found.append(
+            f"{percent(unsure / labelled)} of the labels have a confidence below 0.5: treat them "
+            "as guesses."
+        )
+    return [*found, *of_a_failing_model(manifest), *_of_the_evaluation(manifest)]
+
+
+def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:
+    evaluation = manifest["evaluation"]
+    gold = manifest["stats"].get("gold")
+    if gold and not evaluation:
+        return ["No row has both a label and a true label, so accuracy is not known."]
+    if not evaluation:
+        return []
+    found = []
+    if evaluation["foreign"]:
+        names = [row["gold"] for _, _, row in gold["foreign_examples"]]
+        found.append(
+            f"{plural(evaluation['foreign'], 'row')} of {count(evaluation['rows'])} have a true "
+            f"label that the bundle doesn't have ({', '.join(names)}); they count as mistakes."
+        )
+    held_out = manifest["bundle"]["metrics"].get("validation")
+    if held_out is not None:
+        right = round(held_out["accuracy"] * held_out["rows"])
+        if evaluation["interval"][1] < wilson(right, held_out["rows"])[0]:
+            found.append(
+                f"The accuracy here, {percent(evaluation['accuracy'])}, is lower than on the rows "
+                f"held out in training, {percent(held_out['accuracy'])}, by more than chance "
+                "explains."
+            )
+    if evaluation["calibration_error"] >= BADLY_CALIBRATED:
+        found.append(
+            "Confidence is not to be taken at its word here: it is off by "
+            f"{percent(evaluation['calibration_error'])} on average."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""The Beam chain, one file a stage."""

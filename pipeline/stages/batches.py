@@ -1,0 +1,96 @@
+"""Length-grouped batches under a token budget, and what to do when the model fails on one.
+
+Texts of a Table are sorted by length, so that a batch is hardly padded. A batch on which the model
+fails is split until the bad rows stand alone; one that runs out of memory is halved, and the
+budget with it for the rest of the process.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from model.engines.choose import Engine
+from model.engines.length_groups import cut_batches, pad, padded_length
+
+
+class Scorer:
+    """An engine with a token budget; a worker process has one and all its threads share it.
+
+    Args:
+        engine: token ids (int32 [batch, length]) -> probabilities (float32 [batch, labels]).
+        batch_tokens: rows times padded length of a batch, at the most.
+        at_once: how many batches are under way at a time.
+    """
+
+    def __init__(self, engine: Engine, batch_tokens: int, at_once: int = 1):
+        self.engine = engine
+        self.batch_tokens = batch_tokens
+        self._pool = ThreadPoolExecutor(at_once, "newsbeam-batch")
+
+    def score(
+        self, values: np.ndarray, offsets: np.ndarray, labels: int
+    ) -> tuple[np.ndarray, dict[int, str], dict[str, int]]:
+        """Scores texts.
+
+        Args:
+            values: the token ids of all texts, int32.
+            offsets: where each text begins in them and the last one ends, [texts + 1].
+            labels: how many labels there are.
+
+        Returns:
+            Probabilities, float32 [texts, labels], NaN where the model failed; the reasons of
+            these failures by text; and the counts `batches` and `padded_tokens` (with padding).
+        """
+        lengths = np.diff(offsets)
+        probabilities = np.full((len(lengths), labels), np.nan, np.float32)
+        failures: dict[int, str] = {}
+        batches = list(cut_batches(lengths, self.batch_tokens))
+
+        def score_batch(rows: np.ndarray) -> None:
+            self._score_batch(rows, values, offsets, probabilities, failures)
+
+        # They come the longest first, so that no thread is left with one when the others are done.
+        for _ in self._pool.map(score_batch, batches):
+            pass
+        padded = sum(_tokens(rows, offsets) for rows in batches)
+        return probabilities, failures, {"batches": len(batches), "padded_tokens": padded}
+
+    def _score_batch(
+        self,
+        rows: np.ndarray,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        probabilities: np.ndarray,
+        failures: dict[int, str],
+    ) -> None:
+        try:
+            result = self.engine(pad(values, offsets, rows))
+        except Exception as error:  # whatever an engine raises, the other rows get their labels
+            if len(rows) == 1:
+                failures[int(rows[0])] = _reason(error)
+                return
+            if is_out_of_memory(error):
+                self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets) // 2))
+            for half in np.array_split(rows, 2):
+                self._score_batch(half, values, offsets, probabilities, failures)
+            return
+        probabilities[rows] = result
+        for row in rows[~np.isfinite(result).all(axis=1)]:
+            failures[int(row)] = "its probabilities are no numbers"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an engine failed for want of memory; each says so in its own way."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "bad_alloc" in text or "failed to allocate" in text
+
+
+def _reason(error: Exception) -> str:
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first.strip()}"[:300]
+
+
+def _tokens(rows: np.ndarray, offsets: np.ndarray) -> int:
+    return len(rows) * int(padded_length((offsets[rows + 1] - offsets[rows]).max()))

@@ -1,0 +1,205 @@
+"""PublishRun: finished files -> parts, manifest, `_SUCCESS`. The run's last step, on every runner.
+
+Only names and numbers are shuffled. Each step may be repeated: parts that are there are kept, and
+a run that died here is finished by the next one. `_SUCCESS` is the commit: whoever requires it
+never sees half a run.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline import storage
+from pipeline.corpus.plan import Plan, load_plan
+from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
+from pipeline.output.checkpoints import finished_files
+from pipeline.output.launch_context import read_notes
+from pipeline.output.manifest import MANIFEST, SUCCESS, guarded, manifest_of
+from pipeline.output.parts import Part, pack, plan_parts, rows_in
+from pipeline.quality.stats import Stats, merge
+from pipeline.report import REPORT, write_report
+from pipeline.stages.writing import read_stats
+from pipeline.worker.failures import failures_told
+
+FILES_AT_A_TIME = 200  # footers that one worker reads
+CLEARED = "cleared"  # says that the parts of an earlier run are gone
+PART_PREFIX = "part-"
+
+
+class PublishRun(beam.PTransform):
+    """Names of finished files (they only say that all is written) -> the manifest's path."""
+
+    def __init__(self, plan_path: str, work: str, output: str, max_error_rate: float | None):
+        self._plan_path, self._work, self._output = plan_path, work, output
+        self._max_error_rate = max_error_rate
+
+    def expand(self, written: beam.PCollection) -> beam.PCollection:
+        where = (self._plan_path, self._work)
+        return (
+            written
+            | "AllWritten" >> beam.CombineGlobally(beam.combiners.CountCombineFn())
+            | "ListFinished" >> beam.FlatMap(_list_finished, *where)
+            | "ShareOutFooters" >> beam.Reshuffle()
+            | "ReadStatistics" >> beam.Map(_read_many, self._work)
+            | "MergeStatistics" >> beam.CombineGlobally(_merge_found)
+            | "PlanParts" >> beam.FlatMap(_plan_parts, *where, self._output, self._max_error_rate)
+            | "ShareOutParts" >> beam.Reshuffle()
+            | "PackPart" >> beam.Map(_pack_part, *where, self._output)
+            | "AllPacked" >> beam.combiners.ToList()
+            | "Commit" >> beam.Map(_commit, *where, self._output)
+        )
+
+
+def complete_files(plan: Plan, work: str) -> list[storage.FileInfo]:
+    """The finished files in the corpus' order.
+
+    Raises:
+        NewsbeamError: if a work item is not finished; the same command continues it.
+    """
+    files, missing = finished_files(plan, work)
+    if missing:
+        raise NewsbeamError(
+            f"{len(missing)} of {len(plan.items)} work items are not finished, "
+            f"the first of them number {missing[0]}; run the same command again"
+        )
+    return files
+
+
+def _list_finished(_: int, plan_path: str, work: str) -> Iterator[list[str]]:
+    with failures_told(work):
+        names = [file.name for file in complete_files(load_plan(plan_path), work)]
+        for start in range(0, len(names), FILES_AT_A_TIME):
+            yield names[start : start + FILES_AT_A_TIME]
+
+
+def _read_many(names: list[str], work: str) -> dict[str, Any]:
+    """Merges what a few finished files say; `bad_files` holds reason and file name by source."""
+    with failures_told(work):
+        read = [(name, *read_stats(storage.join(work, name))) for name in names]
+        bad = {
+            source: [reason, name]
+            for name, stats, reason, _ in read
+            if reason is not None
+            for source in stats["sources"]
+        }
+        return {
+            "stats": merge(stats for _, stats, _, _ in read),
+            "bad_files": bad,
+            "rows": sum(rows for _, _, _, rows in read),
+        }
+
+
+def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    every = list(found)
+    return {
+        "stats": merge(one["stats"] for one in every),
+        "bad_files": {path: why for one in every for path, why in one["bad_files"].items()},
+        "rows": sum(one["rows"] for one in every),
+    }
+
+
+def _plan_parts(
+    found: dict[str, Any], plan_path: str, work: str, output: str, max_error_rate: float | None
+) -> Iterator[Part]:
+    with failures_told(work):
+        plan = load_plan(plan_path)
+        check_bad_files(plan, found["bad_files"], work)
+        check_counts(plan, found)
+        check_error_rate(found["stats"], max_error_rate)
+        bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
+        storage.write_json(storage.join(work, "merged.json"), {**found, "bad_files": bad})
+        if not storage.exists(storage.join(work, CLEARED)):
+            storage.delete(published_files(output))
+            storage.write_bytes(storage.join(work, CLEARED), b"")
+        yield from plan_parts(complete_files(plan, work))
+
+
+def check_bad_files(plan: Plan, bad_files: dict[str, list[str]], work: str) -> None:
+    """Refuses what an earlier try with `--on_bad_file skip` has passed over, if this one may not.
+
+    Their ends are deleted, so that the same command tries them again.
+
+    Raises:
+        BadFileError: for the first of them.
+    """
+    if not bad_files or plan.settings.get("on_bad_file") == "skip":
+        return
+    storage.delete([storage.join(work, name) for _, name in bad_files.values()])
+    source, (reason, _) = min(bad_files.items())
+    raise BadFileError(source, reason)
+
+
+def check_counts(plan: Plan, found: dict[str, Any]) -> None:
+    """Compares the rows read with the rows in the files.
+
+    Raises:
+        NewsbeamError: if they don't add up.
+    """
+    read, written, planned = found["stats"].get("rows", 0), found["rows"], plan.rows()
+    if read != written or (planned is not None and planned != read and not found["bad_files"]):
+        raise NewsbeamError(
+            f"the rows don't add up: {planned or 'an unknown number'} planned, {read} read, "
+            f"{written} written; nothing was published"
+        )
+
+
+def check_error_rate(stats: Stats, most: float | None) -> None:
+    """Holds the share of rows in error against its bound.
+
+    Raises:
+        TooManyErrorsError: if it is larger; the message counts the reasons.
+    """
+    rows, errors = stats.get("rows", 0), sum(stats.get("errors", {}).values())
+    if most is not None and rows and errors / rows > most:
+        reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(stats["errors"].items()))
+        raise TooManyErrorsError(
+            f"{errors:,} of {rows:,} rows are in error ({errors / rows:.2%}, --max_error_rate "
+            f"allows {most:.2%}): {reasons}; nothing was published, the finished work is kept"
+        )
+
+
+def published_files(output: str) -> list[str]:
+    """What a run publishes beside `_SUCCESS`, as far as it lies in `output`."""
+    return [
+        file.path
+        for file in storage.files_in(output)
+        if file.name in (MANIFEST, REPORT) or file.name.startswith(PART_PREFIX)
+    ]
+
+
+def _pack_part(part: Part, plan_path: str, work: str, output: str) -> dict[str, Any]:
+    with failures_told(work):
+        path = storage.join(output, part.name)
+        if not storage.exists(path):
+            pack(part, load_plan(plan_path), work, path)
+        return {"name": part.name, "rows": rows_in(path), "bytes": storage.size(path)}
+
+
+def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str) -> str:
+    path = storage.join(output, MANIFEST)
+    if not storage.exists(plan_path) and storage.exists(storage.join(output, SUCCESS)):
+        return path  # a retry of what was done
+    with failures_told(work):
+        plan = load_plan(plan_path)
+        found = storage.read_json(storage.join(work, "merged.json"))
+        parts = sorted(parts, key=lambda part: part["name"])
+        published = sum(part["rows"] for part in parts)
+        if published != found["rows"]:
+            raise NewsbeamError(
+                f"the parts hold {published} rows, {found['rows']} were finished; not published"
+            )
+        storage.delete(strange_parts(output, [part["name"] for part in parts]))
+        started = storage.read_json(storage.join(work, "started.json"))
+        manifest = manifest_of(plan, found, parts, started, read_notes(work))
+        guarded("report", manifest["problems"], lambda: write_report(output, manifest))
+        storage.write_json(path, manifest)
+        storage.write_bytes(storage.join(output, SUCCESS), b"")
+        storage.delete_folder(work)
+        return path
+
+
+def strange_parts(output: str, names: list[str]) -> list[str]:
+    """Parts in the folder that are not this run's: a worker that outlived its run wrote them."""
+    files = storage.files_in(output)
+    return [f.path for f in files if f.name.startswith(PART_PREFIX) and f.name not in names]

@@ -1,0 +1,277 @@
+"""ReadDocuments: a work item -> numbered Tables of documents."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
+
+from pipeline.corpus.documents import (
+    BLANK,
+    CARRIED,
+    ENCODING,
+    PROBABILITIES,
+    Columns,
+    Piece,
+    Rows,
+    Source,
+    WorkItem,
+    document_schema,
+    with_piece,
+)
+from pipeline.corpus.fingerprint import check_unchanged
+from pipeline.corpus.plan import Plan, format_module, load_plan
+from pipeline.errors import BadFileError
+from pipeline.output.checkpoints import finished_of, whole
+from pipeline.worker.failures import failures_told
+from pipeline.worker.watchdog import register_worker
+
+TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may hold megabytes
+
+
+class ReadDocuments(beam.PTransform):
+    """WorkItem -> Tables of at most `shard_rows` documents, numbered within the item.
+
+    Tables whose finished file lies in the work folder already are passed over: what a resumed run
+    and a runner's retry have in common.
+    """
+
+    def __init__(self, plan_path: str, work: str | None = None):
+        self._plan_path = plan_path
+        self._work = work
+
+    def expand(self, items: beam.PCollection) -> beam.PCollection:
+        return items | beam.ParDo(_ReadDocuments(self._plan_path, self._work))
+
+
+class _ReadDocuments(beam.DoFn):
+    def __init__(self, plan_path: str, work: str | None):
+        self._plan_path = plan_path
+        self._work = work
+
+    def setup(self) -> None:
+        register_worker(self._work)
+        self._plan = load_plan(self._plan_path)
+
+    def process(self, item: WorkItem) -> Iterator[pa.Table]:
+        with failures_told(self._work):
+            finished = finished_of(self._work, item.number)
+            if whole(finished):
+                return
+            for table, piece in read_item(self._plan, item):
+                Metrics.distribution("newsbeam", "read_ms").update(int(piece.counts["read_ms"]))
+                if piece.file_name not in finished:
+                    yield with_piece(table, piece)
+
+
+def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
+    """Reads one work item.
+
+    Yields:
+        Tables of documents (`document_schema`), each with the Piece that it is.
+
+    Raises:
+        BadFileError: if the source can't be read to the item's end, unless the plan says to list
+            such files and go on.
+    """
+    source = plan.sources[item.source]
+    columns = plan.columns.of(is_teachers=source.labels is not None)
+    schema = document_schema(plan.schema, plan.columns)
+    stretches = _unchanged(
+        source,
+        format_module(source.format).read(
+            source.path, item.start, item.rows, columns.names(), plan.reading, source.size
+        ),
+    )
+    bad: list[str] = []
+    if plan.settings.get("on_bad_file") == "skip":
+        stretches = _until_bad(stretches, bad)
+    documents = _documents(stretches, columns, schema, source, item.start)
+    tables = _cut(documents, plan.reading.shard_rows)
+    number = 0
+    started = time.perf_counter()
+    current = next(tables, schema.empty_table())
+    while True:
+        following = next(tables, None)
+        last = following is None
+        counts = {"read_ms": (time.perf_counter() - started) * 1000}
+        reason = bad[0] if bad and last else None
+        yield current, Piece(item.number, number, last, source.path, reason, counts)
+        if following is None:
+            return
+        current, number, started = following, number + 1, time.perf_counter()
+
+
+def _unchanged(source: Source, stretches: Iterator[Rows]) -> Iterator[Rows]:
+    """Holds a source against its fingerprint before and after it is read."""
+    check_unchanged(source)
+    yield from stretches
+    check_unchanged(source)
+
+
+def _until_bad(stretches: Iterator[Rows], bad: list[str]) -> Iterator[Rows]:
+    """Ends where the file can't be read on, and notes why."""
+    try:
+        yield from stretches
+    except BadFileError as error:
+        bad.append(error.reason)
+
+
+def _documents(
+    stretches: Iterable[Rows], columns: Columns, schema: pa.Schema, source: Source, start: int
+) -> Iterator[pa.Table]:
+    """Turns what a format yields into documents; `start` is the number of the first row."""
+    for stretch in stretches:
+        documents = to_documents(stretch, columns, schema, source, start)
+        start += documents.num_rows
+        yield documents
+
+
+def _cut(stretches: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
+    """Cuts documents into Tables of `most` rows (or `TABLE_BYTES` bytes)."""
+    pending: list[pa.Table] = []
+    rows = size = 0
+    for documents in stretches:
+        while documents.num_rows:
+            part = documents.slice(0, most - rows)
+            documents = documents.slice(part.num_rows)
+            pending.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+            if rows >= most or size >= TABLE_BYTES:
+                yield pa.concat_tables(pending).combine_chunks()
+                pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.concat_tables(pending).combine_chunks()
+
+
+def to_documents(
+    stretch: Rows, columns: Columns, schema: pa.Schema, source: Source, start: int
+) -> pa.Table:
+    """Turns columns of the corpus into documents.
+
+    Args:
+        stretch: the columns in use, under the corpus' names, and the rows' errors.
+        columns: what each column is for.
+        schema: the schema of the result; what `columns` lacks of it is null.
+        source: where the rows come from.
+        start: the number of the first row in it.
+
+    Returns:
+        A Table of `schema`; `text` is null exactly where `error` is set.
+
+    Raises:
+        BadFileError: if probabilities are not those of the source's labels.
+    """
+    count = len(stretch.error) if stretch.error is not None else stretch.table.num_rows
+    error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
+    wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
+    wanted |= {name: schema.field(CARRIED + new).type for name, new in columns.carry}
+    wanted[columns.probabilities] = PROBABILITIES
+    if columns.id:
+        wanted[columns.id] = schema.field("id").type
+    checked: dict[str, pa.Array] = {}
+    for name in columns.names():
+        checked[name], bad = as_type(stretch.table.column(name), wanted[name])
+        if bad is not None:
+            detail = f"{ENCODING}: column {name} is not UTF-8"
+            error = pc.if_else(pc.and_(bad, pc.is_null(error)), detail, error)
+    texts = [as_type(checked[name], pa.string())[0] for name in columns.text]
+    text = pc.binary_join_element_wise(*texts, " ", null_handling="replace", null_replacement="")
+    is_blank = pc.equal(pc.utf8_trim_whitespace(text), "")
+    detail = f"{BLANK}: no text in {', '.join(columns.text)}"
+    error = pc.if_else(pc.and_(is_blank, pc.is_null(error)), detail, error)
+    text = pc.if_else(pc.is_null(error), text, pa.scalar(None, pa.string()))
+    numbers = pa.array(np.arange(start, start + count))
+    values = {CARRIED + name: checked[column] for column, name in columns.carry}
+    values |= {"text": text, "error": error, "source_row": numbers}
+    if columns.id:
+        values["id"] = checked[columns.id]
+    else:
+        name = f"{source.path}#"
+        values["id"] = pc.binary_join_element_wise(name, numbers.cast(pa.string()), "")
+    if columns.gold:
+        values["gold"] = as_type(checked[columns.gold], pa.string())[0]
+    if columns.probabilities:
+        values["probabilities"] = in_order(checked[columns.probabilities], source)
+    arrays = [values.get(field.name, pa.nulls(count, field.type)) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
+    """A teacher's probabilities in the order of its labels' sorted names.
+
+    Args:
+        probabilities: list of float32 [rows], as they stand in the source; some null.
+        source: says which labels they are of.
+
+    Raises:
+        BadFileError: if a list is of another length, or holds something else than probabilities.
+    """
+    labels = source.labels or ()
+    found = probabilities.drop_null()
+    flat = found.flatten().to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(found).to_numpy(zero_copy_only=False)
+    if (lengths != len(labels)).any() or not ((flat >= 0) & (flat <= 1)).all():
+        raise BadFileError(
+            source.path, f"its footer names {len(labels)} labels, and a row has no such list"
+        )
+    order = sorted(range(len(labels)), key=lambda place: labels[place])
+    ordered = pa.array(flat.reshape(-1, len(labels))[:, order].reshape(-1), pa.float32())
+    present = probabilities.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(present * len(labels))]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), ordered)
+    return pc.if_else(probabilities.is_valid(), lists, pa.scalar(None, PROBABILITIES))
+
+
+def as_type(
+    column: pa.Array | pa.ChunkedArray, kind: pa.DataType
+) -> tuple[pa.Array, pa.Array | None]:
+    """Casts a column, and finds the values whose bytes are no UTF-8 (no reader checks them).
+
+    Returns:
+        The column, with null for bad values, and which they are; None if none is.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # what combine_chunks makes of no chunks
+        array = pa.array([], kind)
+    try:
+        array.validate(full=True)
+        return array.cast(kind), None
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        pass
+    if pa.types.is_dictionary(array.type):  # each of its slices has the whole dictionary
+        array = array.dictionary_decode()
+    values, bad = [], []
+    for index in range(len(array)):
+        value = array.slice(index, 1)
+        try:
+            value.validate(full=True)
+            values.append(value.cast(kind))
+            bad.append(False)
+        except pa.ArrowInvalid:
+            values.append(pa.nulls(1, kind))
+            bad.append(True)
+    return pa.concat_arrays(values), pa.array(bad)
+
+
+def plan_items(plan_path: str) -> Iterator[WorkItem]:
+    """The work items of the plan in a file."""
+    yield from load_plan(plan_path).items
+
+
+class PlanItems(beam.PTransform):
+    """The plan's path -> its work items, shared out over all workers."""
+
+    def __init__(self, plan_path: str):
+        self._plan_path = plan_path
+
+    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
+        return (
+            begin
+            | "Path" >> beam.Create([self._plan_path], reshuffle=False)
+            | "Items" >> beam.FlatMap(plan_items)
+            | "ShareOut" >> beam.Reshuffle()
+        )

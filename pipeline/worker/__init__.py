@@ -1,0 +1,1 @@
+"""What a worker process needs: bundles, failures, the liveness check."""

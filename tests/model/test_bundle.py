@@ -1,0 +1,206 @@
+"""Bundles: whole, damaged, replaced."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.bundle import (
+    BundleError,
+    check_output,
+    load_bundle,
+    read_prepared,
+    record_metrics,
+    save_bundle,
+)
+from toys import TOY_LABELS, TOY_TOKENIZER, toy_network
+
+TOKEN_IDS = np.array([[2, 3, 6, 0], [7, 7, 7, 9]], np.int32)
+
+
+@pytest.fixture
+def copy(toy_bundle, tmp_path) -> Path:
+    return Path(shutil.copytree(toy_bundle.path, tmp_path / "copy"))
+
+
+def edit(folder: Path, **changes) -> None:
+    manifest = folder / "bundle.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+
+
+def test_what_was_saved_is_what_is_loaded(toy_bundle):
+    loaded = load_bundle(toy_bundle.path)
+    assert loaded == toy_bundle
+    assert loaded.labels == tuple(TOY_LABELS)
+    assert loaded.text_columns == ("title", "description")
+    assert loaded.max_tokens == 16
+    assert loaded.tokenizer == TOY_TOKENIZER
+    assert loaded.model["kind"] == "transformer"
+    manifest = Path(toy_bundle.path, "bundle.json").read_bytes()
+    assert loaded.digest == hashlib.sha256(manifest).hexdigest()
+    in_folder = {
+        file.relative_to(toy_bundle.path).as_posix()
+        for file in Path(toy_bundle.path).rglob("*")
+        if file.is_file()
+    }
+    assert set(loaded.files) == in_folder - {"bundle.json"}
+
+
+def test_saved_model_gives_the_networks_probabilities(toy_bundle):
+    import tensorflow as tf
+
+    network, _ = toy_network()
+    saved_model = tf.saved_model.load(toy_bundle.saved_model_dir)
+    served = saved_model.serve(tf.constant(TOKEN_IDS))
+    assert served.dtype == tf.float32
+    np.testing.assert_allclose(served, network(TOKEN_IDS), atol=1e-6)
+
+
+def test_saved_model_holds_each_weight_once(toy_bundle):
+    import tensorflow as tf
+
+    network, _ = toy_network()
+    variables = tf.train.list_variables(toy_bundle.saved_model_dir + "/variables/variables")
+    shapes = sorted(tuple(shape) for name, shape in variables if "VARIABLE_VALUE" in name)
+    weights = sorted(tuple(weight.shape) for weight in network.weights)
+    assert [shape for shape in shapes if shape not in ((2,), ())] == [
+        shape for shape in weights if shape != (2,)
+    ]
+
+
+def test_weights_rebuild_the_network(toy_bundle):
+    from model.networks.registry import build_network
+
+    rebuilt = build_network(toy_bundle.model)
+    rebuilt.load_weights(toy_bundle.weights_file)
+    np.testing.assert_array_equal(rebuilt(TOKEN_IDS), toy_network()[0](TOKEN_IDS))
+
+
+def test_network_of_no_known_kind():
+    from model.networks.registry import build_network
+
+    with pytest.raises(ValueError, match="no network is called 'lstm'"):
+        build_network({"kind": "lstm"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: shutil.rmtree(f), "no bundle at {f}: there is no such folder"),
+        (lambda f: (f / "bundle.json").unlink(), "{f} is no bundle: it has no bundle.json"),
+        (
+            lambda f: (f / "bundle.json").write_text("{"),
+            "{f}/bundle.json is damaged: make the bundle again",
+        ),
+        (
+            lambda f: (f / "bundle.json").write_text("[1]"),
+            "{f}/bundle.json is damaged: make the bundle again",
+        ),
+        (
+            lambda f: edit(f, surprise=1),
+            "{f}/bundle.json is damaged: make the bundle again",
+        ),
+        (
+            lambda f: edit(f, format=2),
+            "{f} has layout 2, and this newsbeam knows 1: upgrade it",
+        ),
+        (
+            lambda f: (f / "model.weights.h5").unlink(),
+            "{f} is damaged: model.weights.h5 is missing",
+        ),
+        (
+            lambda f: (f / "transform/transform_fn/assets/vocabulary").write_text("the\n"),
+            "{f} is damaged: transform/transform_fn/assets/vocabulary is not the file that was "
+            "saved",
+        ),
+        (
+            lambda f: edit(f, files={"../toys.py": "0"}),
+            "{f} is damaged: '../toys.py' leads out of it",
+        ),
+        (
+            lambda f: edit(f, files={"/etc/hosts": "0"}),
+            "{f} is damaged: '/etc/hosts' leads out of it",
+        ),
+    ],
+)
+def test_a_damaged_bundle_is_told_in_one_line(copy, damage, message):
+    damage(copy)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(copy)
+    assert str(caught.value) == message.format(f=copy)
+
+
+def save(output, prepared, network=None):
+    toy, spec = toy_network()
+    return save_bundle(
+        output,
+        prepared=prepared,
+        network=network or toy,
+        spec=spec,
+        training={},
+        metrics={},
+        name="again",
+    )
+
+
+def test_a_bundle_replaces_a_bundle_and_nothing_else(copy, toy_prepared, tmp_path):
+    (copy / "stale").write_text("")
+    assert save(copy, toy_prepared).name == "again"
+    assert not (copy / "stale").exists()
+
+    other = tmp_path / "other"
+    other.mkdir()
+    check_output(other)
+    (other / "thesis.txt").write_text("my only copy")
+    with pytest.raises(BundleError, match="holds something else than a bundle"):
+        save(other, toy_prepared)
+    with pytest.raises(BundleError, match="is a file"):
+        check_output(other / "thesis.txt")
+    assert (other / "thesis.txt").read_text() == "my only copy"
+
+
+def test_a_failed_save_leaves_the_older_bundle_and_no_litter(copy, toy_prepared):
+    class Broken:
+        def save_weights(self, path):
+            raise OSError("no space left")
+
+    before = load_bundle(copy)
+    with pytest.raises(OSError, match="no space left"):
+        save(copy, toy_prepared, Broken())
+    assert load_bundle(copy) == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_recorded_metrics_are_added_and_change_the_digest(copy):
+    before = load_bundle(copy)
+    after = record_metrics(before, {"test": {"accuracy": 0.5}})
+    assert after.metrics == {"test": {"accuracy": 0.5}}
+    assert after.digest != before.digest
+    assert dataclasses.replace(after, metrics={}, digest=before.digest) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is no prepared data: it has no prepared.json"),
+        ("{}", "is damaged: prepare the data again"),
+        ('{"format": 9}', "was written by a newer newsbeam: prepare it again"),
+    ],
+)
+def test_folders_that_are_no_prepared_data(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "prepared.json").write_text(content)
+    with pytest.raises(BundleError, match=message):
+        read_prepared(tmp_path)
+
+
+def test_importing_it_loads_neither_tensorflow_nor_keras():
+    code = "import sys, model.bundle; print({'tensorflow', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

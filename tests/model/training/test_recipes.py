@@ -1,0 +1,204 @@
+"""The recipes, by literal rates and by what they leave alone."""
+
+import argparse
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from bert_toys import TOY_BERT_CONFIG, toy_tensors, write_bert
+from model import train
+from model.bundle import load_bundle
+from model.networks import bert
+from model.networks.registry import build_network
+from model.tokenizers.tokenizer import Tokenizer
+from model.training import recipes
+from model.training.batches import LengthGroupedBatches, read_examples
+from model.training.features import FeatureBatches
+from model.training.hugging_face import load_backbone
+
+
+def toy_classifier(folder, frozen=False, pooling="pooled", **settings):
+    spec, backbone = load_backbone(str(folder), pooling)
+    return bert.build_bert({**spec, "labels": 4, **settings}, backbone, frozen=frozen)
+
+
+def weights_by_path(network):
+    return {weight.path: np.array(weight) for weight in network.weights}
+
+
+def test_warm_up_over_a_tenth_then_linear_decay():
+    schedule = recipes.WarmUpThenDecay(3e-5, 40, warm_up=0.1)
+    rates = [float(schedule(step)) for step in range(41)]
+    np.testing.assert_allclose(rates[:5], [0.75e-5, 1.5e-5, 2.25e-5, 3e-5, 3e-5], rtol=1e-5)
+    np.testing.assert_allclose(np.diff(rates[4:]), -3e-5 / 36, rtol=1e-3)
+    assert rates[40] == 0 and max(rates) == pytest.approx(3e-5)
+    again = recipes.WarmUpThenDecay(**schedule.get_config())
+    assert [float(again(step)) for step in range(41)] == rates
+
+
+def test_finetune_decays_kernels_and_embeddings_alone(toy_bert):
+    network = recipes.finetune(toy_classifier(toy_bert), 100, 3e-5)
+    optimizer = network.optimizer
+    assert optimizer.weight_decay == 0.01 and optimizer.global_clipnorm == 1.0
+    assert len(network.trainable_variables) == len(network.weights)
+    decayed = {v.name for v in network.trainable_variables if optimizer._use_weight_decay(v)}
+    left = {v.name for v in network.trainable_variables if not optimizer._use_weight_decay(v)}
+    assert decayed == {"kernel", "embeddings"} and left == {"bias", "gamma", "beta"}
+
+
+def test_finetune_trains_everything_it_uses(toy_bert, toy_bert_prepared):
+    examples = read_examples(toy_bert_prepared, ["Business", "Sci/Tech", "Sports", "World"])
+    for pooling in bert.POOLINGS:
+        network = toy_classifier(toy_bert, pooling=pooling)
+        before = weights_by_path(network)
+        batches = LengthGroupedBatches(examples, 4, seed=0)
+        recipes.finetune(network, 3, 1e-3).run_eagerly = True  # tracing takes longer than the toy
+        network.fit(batches.for_keras(), epochs=1, verbose=0, shuffle=False)
+        same = {path for path, old in before.items() if np.array_equal(old, _now(network, path))}
+        unused = {path for path in before if "pooled_dense" in path}
+        # A key's bias shifts all scores of a query alike: its gradient is 0 but for rounding.
+        keys = {path for path in before if path.endswith("key/bias")}
+        assert same - keys == (unused if pooling == "mean" else set())
+
+
+def test_frozen_trains_the_head_alone(toy_bert, toy_bert_prepared):
+    examples = read_examples(toy_bert_prepared, ["Business", "Sci/Tech", "Sports", "World"])
+    network = toy_classifier(toy_bert, frozen=True)
+    assert {v.path for v in network.trainable_variables} == {"softmax/kernel", "softmax/bias"}
+    before = weights_by_path(network)
+    batches = FeatureBatches(network, examples, 4, seed=0)
+    recipes.frozen(network.get_layer("head"), 3, 1e-2).fit(batches, verbose=0, shuffle=False)
+    changed = {p for p, old in before.items() if not np.array_equal(old, _now(network, p))}
+    assert changed == {"softmax/kernel", "softmax/bias"}
+
+
+def test_features_computed_once_train_the_same_head(toy_bert, toy_bert_prepared, tmp_path):
+    """As behind the backbone, which then must drop nothing out."""
+    plain = write_bert(tmp_path / "plain", {**TOY_BERT_CONFIG, "hidden_dropout_prob": 0.0})
+    examples = read_examples(toy_bert_prepared, ["Business", "Sci/Tech", "Sports", "World"])
+    heads = []
+    for cached in (True, False):
+        folder = toy_bert if cached else plain
+        network = toy_classifier(folder, frozen=True, head_dropout=0.0)
+        network.get_layer("head").set_weights([np.eye(8, 4), np.zeros(4)])
+        if cached:
+            fitted = network.get_layer("head")
+            batches = FeatureBatches(network, examples, 4, seed=7)
+        else:
+            fitted, batches = network, LengthGroupedBatches(examples, 4, seed=7)
+        recipes.frozen(fitted, 3 * len(batches), 1e-2).run_eagerly = True
+        for epoch in range(3):
+            batches.start_at(epoch)
+            for index in range(len(batches)):
+                fitted.train_on_batch(*batches[index])
+        heads.append([np.array(weight) for weight in network.get_layer("head").weights])
+    for once, every_time in zip(*heads, strict=True):
+        np.testing.assert_allclose(once, every_time, atol=1e-5)
+
+
+def test_a_try_computes_the_features_of_its_rows_alone(toy_bert, toy_bert_prepared):
+    examples = read_examples(toy_bert_prepared, ["Business", "Sci/Tech", "Sports", "World"])
+    batches = FeatureBatches(toy_classifier(toy_bert, True), examples, 2, seed=0, steps=3)
+    assert len(batches) == 3 and batches.features.shape == (6, 8)
+    assert FeatureBatches(toy_classifier(toy_bert, True), examples, 2, steps=99).features.shape == (
+        len(examples),
+        8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pooling"), [("finetune", "pooled"), ("frozen", "pooled"), ("frozen", "mean")]
+)
+def test_from_the_command_line_to_a_bundle(
+    toy_bert, toy_bert_prepared, tmp_path, capsys, recipe, pooling
+):
+    output = tmp_path / "bundle"
+    code = train.main(
+        f"--prepared {toy_bert_prepared} --model bert --backbone {toy_bert} --recipe {recipe} "
+        f"--pooling {pooling} --epochs 2 --batch_size 4 --validation 0.25 --output {output}".split()
+    )
+    assert code == 0, capsys.readouterr().err
+    saved = load_bundle(output)
+    assert saved.training["recipe"] == recipe and saved.training["precision"] == "float32"
+    assert saved.model["pooling"] == pooling and saved.model["labels"] == len(saved.labels) == 4
+    _assert_serves_what_its_network_says(saved)
+
+
+def _assert_serves_what_its_network_says(saved):
+    import pyarrow as pa
+    import tensorflow as tf
+
+    network = build_network(saved.model)
+    network.load_weights(saved.weights_file)
+    module = tf.saved_model.load(saved.saved_model_dir)
+    token_ids, _ = Tokenizer(saved.transform_dir)(pa.array(["the teams won", "war", "new market:"]))
+    rows = token_ids.to_pylist()
+    batch = np.zeros((3, max(map(len, rows)) + 2), np.int32)
+    for i, row in enumerate(rows):
+        batch[i, : len(row)] = row
+    together = module.serve(batch).numpy()
+    np.testing.assert_allclose(together, network(batch), atol=1e-5)
+    for row, expected in zip(rows, together, strict=True):
+        alone = module.serve(np.array([row], np.int32))[0]
+        np.testing.assert_allclose(alone, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--model bert", "needs --backbone"),
+        ("--model bert --backbone {bert} --recipe scratch", "--recipe scratch is not for bert"),
+        ("--model transformer --recipe frozen", "--recipe frozen is not for transformer"),
+        ("--model bert --backbone {bert}/nothing", "neither a Hugging Face directory"),
+        ("--model bert --backbone {small}", "was not prepared for"),
+        ("--model bert --backbone {short}", "takes 4 tokens"),
+    ],
+)
+def test_a_command_that_cannot_work_gives_one_line(
+    toy_bert, toy_bert_prepared, tmp_path, capsys, flags, message
+):
+    config = {**TOY_BERT_CONFIG, "vocab_size": 9}
+    small = write_bert(tmp_path / "small", config, toy_tensors(config))
+    config = {**TOY_BERT_CONFIG, "max_position_embeddings": 4}
+    short = write_bert(tmp_path / "short", config, toy_tensors(config))
+    flags = flags.format(bert=toy_bert, small=small, short=short)
+    output = tmp_path / "bundle"
+    code = train.main(f"--prepared {toy_bert_prepared} {flags} --output {output}".split())
+    error = capsys.readouterr().err
+    assert code == 2 and message in error and error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_two_labels_and_two_hundred(toy_bert):
+    for labels in (2, 200):
+        description = {
+            "labels": [f"label {i}" for i in range(labels)],
+            "max_tokens": 16,
+            "tokenizer": {"kind": "wordpiece", "vocab_size": 15},
+        }
+        options = argparse.Namespace(
+            model="bert", backbone=str(toy_bert), pooling="mean", recipe="frozen", prepared=""
+        )
+        spec, network = train.starting_point(options, description)
+        assert network(np.array([[2, 5, 3]], np.int32)).shape == (1, labels)
+        assert json.loads(json.dumps(spec)) == spec
+
+
+def test_mixed_precision_is_for_the_network_built_inside(toy_bert):
+    with train.precision("mixed_bfloat16"):
+        network = toy_classifier(toy_bert)
+    assert keras.config.dtype_policy().name == "float32"
+    layer = network.get_layer("backbone").transformer_layers[0]
+    assert layer.compute_dtype == "bfloat16"
+    assert {str(w.dtype) for w in network.weights} == {"float32"}
+    probabilities = network(np.array([[2, 5, 3]], np.int32))
+    assert keras.backend.standardize_dtype(probabilities.dtype) == "float32"
+    expected = toy_classifier(toy_bert)
+    expected.set_weights(network.get_weights())
+    np.testing.assert_allclose(probabilities, expected(np.array([[2, 5, 3]], np.int32)), atol=3e-2)
+
+
+def _now(network, path):
+    return next(np.array(weight) for weight in network.weights if weight.path == path)

@@ -1,0 +1,53 @@
+"""The command line: unknown flags are errors, Beam's own pass through."""
+
+import pytest
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+
+from pipeline.errors import UsageError
+from pipeline.launcher.options import ScoreOptions, parse
+
+
+def score_options(*argv):
+    return parse(ScoreOptions, list(argv), "score", "")
+
+
+def test_ours_and_beams_options():
+    options, beams = score_options(
+        "--input", "a", "--input=b", "--carry_columns", "x,y:z", "--direct_num_workers=2"
+    )
+    assert options.input == ["a", "b"]
+    assert options.carry_columns == ["x", "y:z"]
+    assert beams.view_as(DirectOptions).direct_num_workers == 2
+    assert beams.view_as(StandardOptions).runner == "FnApiRunner"
+
+
+def test_another_runner_is_kept():
+    _, beams = score_options("--runner=FlinkRunner")
+    assert beams.view_as(StandardOptions).runner == "FlinkRunner"
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["--inptu", "a"], "unknown option --inptu; did you mean --input?"),
+        (["--shardrows=3"], "unknown option --shardrows; did you mean --shard_rows?"),
+        (["--qqq"], "unknown option --qqq; see --help"),
+        (["news.csv"], "'news.csv' belongs to no option; did you mean --input news.csv?"),
+        (["--shard_rows", "0"], "argument --shard_rows: 0 is not above 0; see --help"),
+        (["--limit", "many"], "argument --limit: invalid positive value: 'many'; see --help"),
+        (["--max_error_rate", "3"], "argument --max_error_rate: 3 is not between 0 and 1"),
+    ],
+)
+def test_wrong_use(argv, message):
+    with pytest.raises(UsageError) as error:
+        score_options(*argv)
+    assert str(error.value).startswith(message)
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        score_options("--help")
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    for flag in ("--input", "--model", "--output", "--carry_columns", "--limit", "--runner"):
+        assert flag in printed

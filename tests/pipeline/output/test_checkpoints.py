@@ -1,0 +1,69 @@
+"""Which finished files make up a work item."""
+
+import pytest
+
+from pipeline.output.checkpoints import finished_files, finished_of, piece_numbers, whole
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], None),
+        (["000000-000000.parquet"], None),
+        (["000000-000000.end.parquet"], ["000000-000000.end.parquet"]),
+        (["000000-000001.end.parquet"], None),
+        (
+            ["000000-000001.end.parquet", "000000-000000.parquet"],
+            ["000000-000000.parquet", "000000-000001.end.parquet"],
+        ),
+        # Two readings of one item, of which one came less far: the shorter is a whole, once.
+        (
+            [
+                "000000-000000.parquet",
+                "000000-000001.end.parquet",
+                "000000-000001.parquet",
+                "000000-000002.end.parquet",
+            ],
+            ["000000-000000.parquet", "000000-000001.end.parquet"],
+        ),
+    ],
+)
+def test_whole(names, expected):
+    assert whole(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("000012-000003.parquet", (12, 3, False)),
+        ("1000012-000003.end.parquet", (1000012, 3, True)),
+        (".tmp-000012-000003.parquet", None),
+        ("plan.json", None),
+        ("000012-000003.parquet.crc", None),
+    ],
+)
+def test_piece_numbers(name, expected):
+    assert piece_numbers(name) == expected
+
+
+def test_finished_files_stand_in_the_order_of_the_corpus(tmp_path, monkeypatch):
+    for name in ("000001-000000.end", "000000-000001.end", "000000-000000", "000009-000000.end"):
+        (tmp_path / f"{name}.parquet").write_bytes(b"x")
+    (tmp_path / "started.json").write_text("{}")
+
+    class Item:
+        def __init__(self, number):
+            self.number = number
+
+    class ThreeItems:
+        items = (Item(0), Item(1), Item(2))
+
+    files, missing = finished_files(ThreeItems(), str(tmp_path))
+    assert [file.name for file in files] == [
+        "000000-000000.parquet",
+        "000000-000001.end.parquet",
+        "000001-000000.end.parquet",
+    ]
+    assert missing == [2]
+    assert finished_of(str(tmp_path), 1) == ["000001-000000.end.parquet"]
+    assert finished_of(None, 1) == []

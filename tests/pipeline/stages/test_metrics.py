@@ -1,0 +1,43 @@
+"""Beam's own counters say what the manifest says, under the same names."""
+
+import json
+
+import apache_beam as beam
+import pytest
+from apache_beam.metrics.metric import MetricsFilter
+
+from pipeline.launcher.options import ScoreOptions, parse
+from pipeline.launcher.request import plan_run
+from pipeline.output import folder
+from pipeline.output.launch_context import leave_notes
+from pipeline.score import build
+
+
+def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path):
+    lines = [json.dumps({"title": "the team won " * n, "description": ""}) for n in range(1, 30)]
+    (tmp_path / "news.jsonl").write_text("\n".join([*lines, '{"title": " "}', "no JSON"]))
+    output = str(tmp_path / "labels")
+    arguments = ["--input", str(tmp_path / "news.jsonl"), "--model", toy_bundle.path]
+    arguments += ["--output", output, "--shard_rows", "10"]
+    options, beam_options = parse(ScoreOptions, arguments, "score", "")
+    plan = plan_run(options, toy_bundle, [(str(tmp_path / "news.jsonl"), "jsonl")])
+    folder.enter(output, plan, toy_bundle.path, False)
+    leave_notes(folder.work_folder(output, plan), toy_bundle)
+    pipeline = beam.Pipeline(options=beam_options)
+    build(pipeline, plan, toy_bundle.path, output, None)
+    result = pipeline.run()
+    result.wait_until_finish()
+
+    told = folder.published_manifest(output)["metrics"]
+    found = result.metrics().query(MetricsFilter().with_namespace("newsbeam"))
+    counters = {one.key.metric.name: one.committed for one in found["counters"]}
+    assert counters == {name: told[name] for name in counters}
+    assert counters["rows_labelled"] == 29
+    assert counters["rows_in_error_json"] == counters["rows_in_error_blank"] == 1
+    assert {"tokens", "unknown_tokens", "padded_tokens", "rows_truncated"} <= set(counters)
+    distributions = {one.key.metric.name: one.committed for one in found["distributions"]}
+    for name in ("read_ms", "tokenizer_ms", "model_ms", "tokenizer_load_ms", "model_load_ms"):
+        # Whole milliseconds there, so up to one less for each Table.
+        assert distributions[name].sum == pytest.approx(told[name], abs=distributions[name].count)
+    assert distributions["model_ms"].count == 4
+    assert distributions["batch_rows"].count == 3  # the last Table has one row, in error

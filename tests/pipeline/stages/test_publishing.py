@@ -1,0 +1,158 @@
+"""The publisher's steps, each of which may be repeated."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fakes import FakeEngine, fake_tokenizer, write_jsonl
+from pipeline import storage
+from pipeline.corpus.documents import ReadSettings, with_piece
+from pipeline.corpus.plan import make_plan
+from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
+from pipeline.output import folder, parts
+from pipeline.stages import publishing
+from pipeline.stages.batches import Scorer
+from pipeline.stages.reading import read_item
+from pipeline.stages.scoring import score_table
+from pipeline.stages.tokenizing import tokenize_table
+from pipeline.stages.writing import read_stats, write_table
+from pipeline.storage import FileInfo
+from scored import bundle_card
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run whose work items are all finished: its output folder, work folder and plan."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    inputs = [(str(write_jsonl(tmp_path / f"{n}.jsonl", 30, n)), "jsonl") for n in range(2)]
+    settings = {"bundle": "b" * 64, "version": "1", "max_tokens": 16}
+    plan = make_plan(inputs, ["title"], settings, reading=ReadSettings(20))
+    output = str(tmp_path / "labels")
+    folder.enter(output, plan, "model", False)
+    work = folder.work_folder(output, plan)
+    storage.write_json(
+        f"{work}/notes.json", {"bundle": bundle_card(list("abcd")), "previous": None}
+    )
+    for item in plan.items:
+        for table, piece in read_item(plan, item):
+            tokens = tokenize_table(with_piece(table, piece), fake_tokenizer)
+            scored, _ = score_table(tokens, Scorer(FakeEngine(), 256), ("a", "b", "c", "d"))
+            write_table(scored, plan, work)
+    return output, work, plan
+
+
+def publish_all(output, work, plan, most=None):
+    """The steps of `PublishRun` without Beam."""
+    where = (f"{work}/plan.json", work)
+    names = publishing._list_finished(0, *where)
+    found = publishing._merge_found([publishing._read_many(some, work) for some in names])
+    planned = list(publishing._plan_parts(found, *where, output, most))
+    packed = [publishing._pack_part(part, *where, output) for part in planned]
+    return publishing._commit(packed, *where, output)
+
+
+def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
+    output, work, plan = run
+    where = (f"{work}/plan.json", work)
+    (tmp_path / "labels" / "part-00007-of-00008.parquet").write_text("of an earlier run")
+    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    for _ in range(2):
+        names = list(publishing._list_finished(0, *where))
+        found = publishing._merge_found([publishing._read_many(some, work) for some in names])
+        planned = list(publishing._plan_parts(found, *where, output, None))
+        assert [part.name for part in planned] == [
+            f"part-{n:05d}-of-00004.parquet" for n in range(4)
+        ]
+        packed = [publishing._pack_part(part, *where, output) for part in [*planned, *planned]][:4]
+        assert [part["rows"] for part in packed] == [20, 10, 20, 10]
+    # Another run's worker that has outlived it leaves a part at the last moment.
+    (tmp_path / "labels" / "part-00009-of-00010.parquet").write_text("of a ghost")
+    path = publishing._commit(packed, *where, output)
+    assert publishing._commit(packed, *where, output) == path  # the runner's retry of what was done
+    names = sorted(file.name for file in (tmp_path / "labels").iterdir())
+    assert names == ["_SUCCESS", "_manifest.json", "_report.html", *[part.name for part in planned]]
+    manifest = json.loads((tmp_path / "labels" / "_manifest.json").read_text())
+    assert manifest["rows"] == 60
+    assert manifest["plan"]["digest"] == plan.digest
+
+
+def test_parts_are_of_a_useful_size(monkeypatch):
+    monkeypatch.setattr(parts, "PART_BYTES", 100)
+    files = [
+        FileInfo(f"w/{name}", size) for name, size in zip("abcd", (60, 40, 1, 200), strict=True)
+    ]
+    assert [(p.name, p.files) for p in parts.plan_parts(files)] == [
+        ("part-00000-of-00003.parquet", ["a", "b"]),
+        ("part-00001-of-00003.parquet", ["c"]),
+        ("part-00002-of-00003.parquet", ["d"]),
+    ]
+
+
+def test_row_groups_hold_bounded_memory(run, tmp_path, monkeypatch):
+    _, work, plan = run
+    monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 1)
+    files = [f.name for f in publishing.complete_files(plan, work)]
+    parts.pack(parts.Part("x", files), plan, work, str(tmp_path / "x.parquet"))
+    packed = pq.ParquetFile(tmp_path / "x.parquet")
+    assert packed.num_row_groups == 4
+    assert packed.read()["source_row"].to_pylist() == [*range(30), *range(30)]
+
+
+def test_an_unfinished_item_is_not_published(run):
+    output, work, plan = run
+    publishing.storage.delete([f"{work}/000001-000001.end.parquet"])
+    with pytest.raises(NewsbeamError, match="1 of 2 work items are not finished"):
+        publish_all(output, work, plan)
+    assert folder.published_manifest(output) is None
+
+
+def test_too_many_errors_publish_nothing_and_keep_the_work(run):
+    output, work, plan = run
+    with pytest.raises(TooManyErrorsError) as caught:
+        publish_all(output, work, plan, 0.05)
+    assert "blank 4, json 2" in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert publishing.published_files(output) == []
+    publish_all(output, work, plan, 0.5)
+    assert folder.published_manifest(output)["in_error"] == 6
+
+
+def test_rows_that_do_not_add_up_are_not_published(run):
+    output, work, plan = run
+    path = f"{work}/000000-000000.parquet"
+    metadata = pq.read_schema(path).metadata
+    shorter = pq.read_table(path).slice(0, 3)
+    pq.write_table(shorter.replace_schema_metadata(metadata), path)
+    with pytest.raises(NewsbeamError, match="don't add up: an unknown number planned, 60 read, 43"):
+        publish_all(output, work, plan)
+
+
+def test_a_bad_file_that_was_skipped_is_tried_again_where_it_may_not_be(run):
+    output, work, plan = run
+    path = f"{work}/000001-000001.end.parquet"
+    table = pq.read_table(path)
+    metadata = json.loads(table.schema.metadata[b"newsbeam"])
+    metadata["bad_file"] = "it ends early"
+    pq.write_table(table.replace_schema_metadata({b"newsbeam": json.dumps(metadata)}), path)
+    assert read_stats(path)[1] == "it ends early"
+    with pytest.raises(BadFileError, match="it ends early"):
+        publish_all(output, work, plan)
+    with pytest.raises(NewsbeamError, match="not finished"):
+        publish_all(output, work, plan)
+
+
+def test_strange_parts(tmp_path):
+    for name in ("part-1", "part-2", "_SUCCESS"):
+        (tmp_path / name).write_text("")
+    assert publishing.strange_parts(str(tmp_path), ["part-2"]) == [f"{tmp_path}/part-1"]
+
+
+def test_a_part_keeps_dictionaries_of_several_files(run, tmp_path):
+    _, work, plan = run
+    files = [f.name for f in publishing.complete_files(plan, work)]
+    parts.pack(parts.Part("x", files), plan, work, str(tmp_path / "x.parquet"))
+    table = pq.read_table(tmp_path / "x.parquet")
+    assert table.schema.field("source").type == pa.dictionary(pa.int32(), pa.string())
+    assert parts.rows_in(str(tmp_path / "x.parquet")) == 60

@@ -1,0 +1,59 @@
+"""The package as remote workers install it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from places import ROOT
+
+
+@pytest.mark.slow
+def test_the_installed_package_works_from_another_folder(tmp_path):
+    """Its dependencies are those of the environment; what is tested is that no file is missing."""
+    built = tmp_path / "build"
+    copy = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(copy, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    for name in filter(None, names.split("\0")):
+        if name.startswith(("pipeline/", "model/", "setup.py", "pyproject.toml")):
+            (built / name).parent.mkdir(parents=True, exist_ok=True)
+            (built / name).write_bytes((ROOT / name).read_bytes())
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build", "--build-lib", str(site)],
+        cwd=built,
+        check=True,
+        capture_output=True,
+    )
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    printed = subprocess.run(
+        [sys.executable, "-m", "pipeline.score", "--help"],
+        cwd=elsewhere,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "--carry_columns" in printed
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import model.bundle, pipeline.corpus.documents; print(model.bundle.__file__)",
+        ],
+        cwd=elsewhere,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert found.startswith(str(site))
+    packed = {path.relative_to(site) for path in site.rglob("*") if path.suffix in (".py", ".j2")}
+    assert packed == {
+        path.relative_to(built)
+        for folder in ("pipeline", "model")
+        for path in (built / folder).rglob("*")
+        if path.suffix in (".py", ".j2")
+    }
