@@ -8,13 +8,12 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.command import main
 from pipeline.output import folder
 from pipeline.output.completion import Done, FinishedWork
-from pipeline.output.lock import NAME as CLAIM
 from pipeline.reporting.humanize import count, duration, plural
 from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence
 
@@ -37,7 +36,7 @@ def watch(output: str, stream: IO[str], once: bool = False) -> int:
     path = find_run(output)
     works = folder.work_folders(path)
     if works and folder.published_manifest(path) is None:
-        plan = load_plan(storage.join(works[0], folder.PLAN))
+        plan = load_plan(storage.join(works[0], layout.PLAN))
         finished = FinishedWork(plan, works[0])
         if once:
             print(sentence(finished.look(), _resting()), file=stream)
@@ -60,14 +59,9 @@ def find_run(output: str) -> str:
     Raises:
         UsageError: if there is none.
     """
-    runs = [output]
-    for series in storage.folders_in(output):
-        if series.startswith(folder.SERIES):
-            path = storage.join(output, series)
-            runs += [storage.join(path, run) for run in storage.folders_in(path)]
-    runs.sort(key=lambda run: run.rsplit("/", 1)[-1].removeprefix("run=") if run != output else "")
+    runs = [run.path for run in layout.runs_in(output)]
     under_way = [run for run in runs if folder.work_folders(run)]
-    published = [run for run in runs if storage.exists(storage.join(run, folder.SUCCESS))]
+    published = [run for run in runs if storage.exists(storage.join(run, layout.SUCCESS))]
     if not under_way and not published:
         raise UsageError(f"there is no run in {output}")
     return (under_way or published)[-1]
@@ -87,7 +81,7 @@ def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Di
     """
     pause = 0.0
     try:
-        while storage.exists(storage.join(work, folder.PLAN)):
+        while storage.exists(storage.join(work, layout.PLAN)):
             time.sleep(pause)
             started = time.monotonic()
             done = None
@@ -113,7 +107,7 @@ def _is_abandoned(output: str) -> bool:
     if not storage.is_local(output):
         return False  # a store's lease runs out by itself; we can't tell meanwhile
     try:
-        holder = storage.read_json(storage.join(output, CLAIM))
+        holder = storage.read_json(storage.join(output, layout.LOCK))
         if holder["host"] != socket.gethostname():
             return False
         os.kill(holder["pid"], 0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model.training.corpus_profile import TOKEN_EDGES
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.output import folder
@@ -20,7 +20,6 @@ from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts
 from pipeline.reporting import humanize
 from pipeline.reporting.findings import of_the_cascade, remarks
 
-REPORT = "_report.html"
 MOST_ROWS = 50  # of a table in the page
 MOST_MAPPED = 30  # labels in a heat map
 STAGES = {
@@ -36,7 +35,7 @@ STAGES = {
 
 def write_report(output: str, manifest: dict[str, Any]) -> None:
     """Writes the page beside the manifest."""
-    storage.write_bytes(storage.join(output, REPORT), page(manifest).encode())
+    storage.write_bytes(storage.join(output, layout.REPORT), page(manifest).encode())
 
 
 def page(manifest: dict[str, Any]) -> str:
@@ -306,7 +305,7 @@ def write_again(argv: list[str]) -> int:
     if manifest is None:
         raise UsageError(f"there is no finished run in {options.output}")
     write_report(options.output, manifest)
-    print(f"the report lies in {storage.join(options.output, REPORT)}")
+    print(f"the report lies in {storage.join(options.output, layout.REPORT)}")
     return 0
 
 

@@ -5,13 +5,13 @@ import json
 import sys
 from typing import Any
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
+from pipeline.layout import DIGEST_CHARACTERS
 from pipeline.output import folder
 from pipeline.output.checkpoints import finished_files
-from pipeline.output.series import DIGEST_CHARACTERS, RUN
 from pipeline.reporting.runs_page import write_series
 
 COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
@@ -26,16 +26,7 @@ def list_runs(output: str) -> list[dict[str, Any]]:
         (`published`, or `unfinished` with how far it came), `inputs`, `rows`, `errors`, `seconds`,
         `finished`; None for what is not known yet.
     """
-    found = []
-    for series in storage.folders_in(output):
-        if series.startswith(folder.SERIES):
-            path = storage.join(output, series)
-            for name in storage.folders_in(path):
-                if name.startswith(RUN):
-                    bundle = series.removeprefix(folder.SERIES)
-                    run = name.removeprefix(RUN)
-                    found += describe(storage.join(path, name), run, bundle)
-    return describe(output, "-", None) + sorted(found, key=lambda run: (run["run"], run["bundle"]))
+    return [one for run in layout.runs_in(output) for one in describe(*run)]
 
 
 def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
@@ -57,7 +48,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
     found = []
     for work in folder.work_folders(path):
         try:
-            plan = load_plan(storage.join(work, folder.PLAN))
+            plan = load_plan(storage.join(work, layout.PLAN))
         except (OSError, ValueError, KeyError, TypeError):
             continue
         _, missing = finished_files(plan, work)

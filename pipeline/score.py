@@ -6,7 +6,7 @@ The whole product: plan | read | tokenize | score | write | publish; with `--the
 import apache_beam as beam
 
 from model.engines.choose import EngineChoice
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import Plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
@@ -32,7 +32,7 @@ def build(
 ) -> beam.PCollection:
     """The chain, from the plan's path to the manifest's."""
     work = folder.work_folder(output, plan)
-    plan_path = storage.join(work, folder.PLAN)
+    plan_path = storage.join(work, layout.PLAN)
     digest = plan.settings["bundle"]
     choice = EngineChoice(*plan.settings["engine"])
     scored = (

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline import layout
+
 METADATA_KEY = b"newsbeam"
 CARRIED = "carried:"  # before a carried column's name on its way: it may be called `text` or `gold`
 
@@ -165,7 +167,7 @@ class Piece:
     @property
     def file_name(self) -> str:
         """The finished file's name; `.end` says that nothing of the item follows."""
-        return f"{self.item:06d}-{self.table:06d}{'.end' if self.last else ''}.parquet"
+        return layout.checkpoint_name(self.item, self.table, self.last)
 
 
 def piece_of(table: pa.Table) -> Piece:

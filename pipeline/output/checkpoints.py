@@ -4,19 +4,10 @@
 ends with Table 4. Files appear whole, in any order, and may be written twice.
 """
 
-import re
 from collections.abc import Iterable
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import Plan
-
-_NAME = re.compile(r"(\d{6,})-(\d{6,})(\.end)?\.parquet")
-
-
-def piece_numbers(name: str) -> tuple[int, int, bool] | None:
-    """Item, Table, and whether the item ends there; None for a file that is none of ours."""
-    match = _NAME.fullmatch(name)
-    return (int(match[1]), int(match[2]), match[3] is not None) if match else None
 
 
 def whole(names: Iterable[str]) -> list[str] | None:
@@ -28,7 +19,7 @@ def whole(names: Iterable[str]) -> list[str] | None:
     """
     tables: dict[tuple[int, bool], str] = {}
     for name in names:
-        numbers = piece_numbers(name)
+        numbers = layout.parse_checkpoint(name)
         if numbers is not None:
             tables[numbers[1:]] = name
     ends = [table for table, is_end in tables if is_end]
@@ -42,14 +33,14 @@ def finished_of(work: str | None, item: int) -> list[str]:
     """The names of an item's finished files."""
     if work is None:
         return []
-    return [file.name for file in storage.named(work, f"{item:06d}-*.parquet")]
+    return [file.name for file in storage.named(work, layout.checkpoints_of(item))]
 
 
 def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[int]]:
     """All finished files that count, in the corpus' order, and the items that are not complete."""
     by_item: dict[int, dict[str, storage.FileInfo]] = {}
     for file in storage.files_in(work):
-        numbers = piece_numbers(file.name)
+        numbers = layout.parse_checkpoint(file.name)
         if numbers is not None:
             by_item.setdefault(numbers[0], {})[file.name] = file
     files: list[storage.FileInfo] = []

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pipeline import storage
 from pipeline.corpus.plan import Plan
-from pipeline.output.checkpoints import piece_numbers
+from pipeline.layout import parse_checkpoint
 from pipeline.stages.writing import read_stats
 
 MOST_FOOTERS = 2000  # that one look reads
@@ -56,7 +56,7 @@ class FinishedWork:
     def look(self) -> Done:
         """Reads the footers of new files, and says how far the run is."""
         names = [file.name for file in storage.files_in(self._work)]
-        pieces = {name: piece_numbers(name) for name in names if name not in self._seen}
+        pieces = {name: parse_checkpoint(name) for name in names if name not in self._seen}
         new = [(name, piece) for name, piece in pieces.items() if piece is not None][:MOST_FOOTERS]
         footers = self._footers([name for name, _ in new])
         for (name, (number, table, is_last)), (rows, errors) in zip(new, footers, strict=True):

@@ -1,32 +1,20 @@
-"""The output folder: what lies in it, whose it is, and what a run may do there.
-
-DIR/_SUCCESS           the commit
-DIR/_manifest.json     what the published run is
-DIR/part-*.parquet     its rows
-DIR/_work-<plan>/      finished files of a run that is not published yet, and its plan
-"""
+"""The output folder: whose it is, and what a run may do there. What lies in it: `layout.py`."""
 
 from typing import Any
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan
 from pipeline.errors import UsageError
-from pipeline.output.lock import NAME as CLAIM
-from pipeline.output.manifest import MANIFEST, SUCCESS, now
+from pipeline.output.manifest import now
 from pipeline.worker.failures import forget_failures
 from pipeline.worker.watchdog import forget_workers
 
-WORK = "_work-"
-SERIES = "bundle="  # a folder of incremental runs: see incremental.py
-PLAN = "plan.json"
-RUNS_PAGE = "_runs.html"  # what `python -m pipeline.runs --html` writes
-STARTED = "started.json"
 SHOWN_DIFFERENCES = 3
 
 
 def work_folder(output: str, plan: Plan) -> str:
     """Where a plan's work lies until it is published."""
-    return storage.join(output, f"{WORK}{plan.digest[:12]}")
+    return storage.join(output, layout.work_name(plan.digest))
 
 
 def enter(
@@ -56,9 +44,9 @@ def enter(
         return False
     work = work_folder(output, plan)
     works = work_folders(output)
-    if any(name.startswith(SERIES) for name in storage.folders_in(output)):
+    if layout.holds_series(output):
         raise UsageError(f"{output} holds incremental runs; use --incremental or another --output")
-    resumes = _name(work) in map(_name, works) and published is None
+    resumes = layout.last_part(work) in map(layout.last_part, works) and published is None
     if not overwrite and not resumes:
         _refuse(output, plan, published, works)
     if not resumes:
@@ -66,45 +54,41 @@ def enter(
     forget_failures(work)
     forget_workers(work)
     storage.delete([file.path for file in storage.files_in(work) if _is_temporary(file)])
-    save_plan(plan, storage.join(work, PLAN))
+    save_plan(plan, storage.join(work, layout.PLAN))
     load_plan.cache_clear()  # this process may hold it as it was saved before
     started = {"time": now(), "model": model, **(notes or {})}
-    storage.write_json(storage.join(work, STARTED), started)
-    storage.delete([storage.join(output, SUCCESS)])
+    storage.write_json(storage.join(work, layout.STARTED), started)
+    storage.delete([storage.join(output, layout.SUCCESS)])
     clean_up(output, keep=work)
     return True
 
 
 def published_manifest(output: str) -> dict[str, Any] | None:
     """The manifest of the run that is published in the folder, if one is."""
-    if not storage.exists(storage.join(output, SUCCESS)):
+    if not storage.exists(storage.join(output, layout.SUCCESS)):
         return None
     try:
-        return storage.read_json(storage.join(output, MANIFEST))
+        return storage.read_json(storage.join(output, layout.MANIFEST))
     except (OSError, ValueError):
         return None
 
 
 def work_folders(output: str) -> list[str]:
     """The folders of runs that are not published yet: those that have a plan."""
-    plans = storage.match_below(output, f"{WORK}*/{PLAN}")
-    return [path.removesuffix(f"/{PLAN}") for path in plans]
+    plans = storage.match_below(output, f"{layout.WORK_PREFIX}*/{layout.PLAN}")
+    return [path.removesuffix(f"/{layout.PLAN}") for path in plans]
 
 
 def clean_up(output: str, keep: str | None = None) -> None:
     """Deletes what dead runs have left: temporary files, and work folders other than `keep`."""
     storage.delete([file.path for file in storage.files_in(output) if _is_temporary(file)])
     for name in storage.folders_in(output):
-        if name.startswith(WORK) and (keep is None or name != _name(keep)):
+        if name.startswith(layout.WORK_PREFIX) and (keep is None or name != layout.last_part(keep)):
             _delete_work(storage.join(output, name))
 
 
-def _name(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
-
-
 def _delete_work(work: str) -> None:
-    storage.delete([storage.join(work, PLAN)])  # first: without it, the rest is nobody's
+    storage.delete([storage.join(work, layout.PLAN)])  # first: without it, the rest is nobody's
     storage.delete_folder(work)
 
 
@@ -119,7 +103,8 @@ def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: li
         raise UsageError(f"{output} holds another run ({told}); {way_out}")
     if works:
         try:
-            told = differences(load_plan(storage.join(works[0], PLAN)).identity(), plan.identity())
+            unfinished = load_plan(storage.join(works[0], layout.PLAN))
+            told = differences(unfinished.identity(), plan.identity())
         except (OSError, ValueError, KeyError, TypeError):
             told = "its plan cannot be read: another version's, perhaps"
         raise UsageError(f"{output} holds the unfinished work of another run ({told}); {way_out}")
@@ -130,10 +115,11 @@ def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: li
 
 def strange_things(output: str) -> list[str]:
     """Names in the folder that are neither ours to delete nor the claim."""
-    ours = (CLAIM, RUNS_PAGE)
+    ours = (layout.LOCK, layout.RUNS_PAGE)
     files = [f.name for f in storage.files_in(output) if f.name not in ours]
     files = [name for name in files if not name.startswith(storage.TEMPORARY)]
-    return files + [name for name in storage.folders_in(output) if not name.startswith(WORK)]
+    folders = storage.folders_in(output)
+    return files + [name for name in folders if not name.startswith(layout.WORK_PREFIX)]
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> str:

@@ -13,17 +13,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.plan import Plan, fingerprint_input, load_plan
 from pipeline.errors import BadFileError, UsageError
 from pipeline.output import folder
-from pipeline.output.folder import SERIES
-from pipeline.output.manifest import SUCCESS
 from pipeline.output.series import Series, place
-
-FINGERPRINTS = "_fingerprints.json"
 
 Inputs = list[tuple[str, str]]
 
@@ -34,8 +30,8 @@ def check_root(root: str) -> None:
     Raises:
         UsageError: if it does.
     """
-    names = [name for name in folder.strange_things(root) if name != FINGERPRINTS]
-    strange = [name for name in names if not name.startswith(SERIES)] + [
+    names = [name for name in folder.strange_things(root) if name != layout.FINGERPRINTS]
+    strange = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
         storage.local_path(path) for path in folder.work_folders(root)
     ]
     if strange:
@@ -49,7 +45,7 @@ def known_fingerprints(root: str) -> Fingerprints:
     """What was hashed for earlier runs, wherever they ran."""
     if not storage.is_local(root):
         return Fingerprints()
-    return Fingerprints(os.path.join(storage.local_path(root), FINGERPRINTS))
+    return Fingerprints(os.path.join(storage.local_path(root), layout.FINGERPRINTS))
 
 
 def select(
@@ -92,12 +88,12 @@ def dead_runs(series: Series) -> list[tuple[str, Plan | None]]:
     found: list[tuple[str, Plan | None]] = []
     for run in series.runs():
         path = series.run_folder(run)
-        if storage.exists(storage.join(path, SUCCESS)):
+        if storage.exists(storage.join(path, layout.SUCCESS)):
             folder.clean_up(path)  # it may have died right behind the commit
             continue
         plans = folder.work_folders(path)
         try:
-            found.append((run, load_plan(storage.join(plans[0], folder.PLAN)) if plans else None))
+            found.append((run, load_plan(storage.join(plans[0], layout.PLAN)) if plans else None))
         except (OSError, ValueError, KeyError, TypeError):
             found.append((run, None))
     return found
@@ -157,7 +153,7 @@ def _notes_of_dead(path: str) -> dict[str, Any]:
     """The options' digest of a dead run, and what its manifest was to say."""
     for work in folder.work_folders(path):
         try:
-            started = storage.read_json(storage.join(work, folder.STARTED))
+            started = storage.read_json(storage.join(work, layout.STARTED))
         except (OSError, ValueError):
             continue
         if "series" in started:

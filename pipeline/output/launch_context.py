@@ -8,10 +8,8 @@ from typing import Any
 
 from model.bundle import Bundle
 from model.cascade import model_names
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.output.folder import published_manifest
-
-NAME = "notes.json"
 
 
 def leave_notes(
@@ -35,12 +33,12 @@ def leave_notes(
     if then is not None:
         names = model_names(bundle, then)
         notes["then"] = {"model": then_path, "names": names, "bundle": bundle_card(then)}
-    storage.write_json(storage.join(work, NAME), notes)
+    storage.write_json(storage.join(work, layout.LAUNCH_CONTEXT), notes)
 
 
 def read_notes(work: str) -> dict[str, Any]:
     """The notes: `bundle`, `previous`, and of a cascade `then`."""
-    return storage.read_json(storage.join(work, NAME))
+    return storage.read_json(storage.join(work, layout.LAUNCH_CONTEXT))
 
 
 def bundle_card(bundle: Bundle) -> dict[str, Any]:
@@ -67,12 +65,12 @@ def run_before(output: str) -> dict[str, Any] | None:
     Args:
         output: a run's folder, `DIR/bundle=<digest>/run=<time>`; any other has no run before it.
     """
-    series, _, name = output.rstrip("/").rpartition("/")
-    if not name.startswith("run=") or not series:
+    series = layout.series_of(output)
+    if series is None:
         return None
-    earlier = [run for run in storage.folders_in(series) if "run=" <= run < name]
-    for run in sorted(earlier, reverse=True):
-        manifest = published_manifest(storage.join(series, run))
+    name = layout.last_part(output).removeprefix(layout.RUN_PREFIX)
+    for run in reversed([one for one in layout.runs_of(series) if one.run < name]):
+        manifest = published_manifest(run.path)
         if manifest is not None:
             return manifest
     return None

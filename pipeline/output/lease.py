@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline import storage
 from pipeline.errors import HeldError, held
+from pipeline.layout import LOCK
 
-NAME = "_claim"
 RENEW_SECONDS = 20
 DEAD_SECONDS = 90
 TRIES = 3
@@ -39,7 +39,7 @@ def leased(output: str, holder: str) -> Iterator[Callable[[], None]]:
 
     bucket_name, _, prefix = output.removeprefix("gs://").partition("/")
     bucket = gcs.Client().bucket(bucket_name)
-    blob = bucket.blob(storage.join(prefix, NAME) if prefix.strip("/") else NAME)
+    blob = bucket.blob(storage.join(prefix, LOCK) if prefix.strip("/") else LOCK)
     lease = _Lease(blob, output, holder)
     lease.take()
     stop = threading.Event()

@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline import storage
 from pipeline.errors import UsageError, held
-from pipeline.output.lease import NAME, leased
+from pipeline.layout import LOCK
+from pipeline.output.lease import leased
 
 Check = Callable[[], None]
 
@@ -59,7 +60,7 @@ def _holder() -> dict[str, Any]:
 @contextmanager
 def _locked(output: str) -> Iterator[None]:
     had_folder = os.path.isdir(output)
-    path = os.path.join(output, NAME)
+    path = os.path.join(output, LOCK)
     while True:
         try:
             os.makedirs(output, exist_ok=True)

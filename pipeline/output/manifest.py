@@ -8,8 +8,6 @@ from pipeline.corpus.plan import Plan
 from pipeline.quality.drift import drift
 from pipeline.quality.evaluation import evaluate
 
-MANIFEST = "_manifest.json"
-SUCCESS = "_SUCCESS"
 FORMAT = 1
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pipeline import storage
 from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.plan import Plan
+from pipeline.layout import part_name
 from pipeline.stages.writing import COMPRESSION
 
 PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
@@ -39,10 +40,7 @@ def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
         groups[-1].append(file.name)
         size += file.size
     total = len(groups)
-    return [
-        Part(f"part-{number:05d}-of-{total:05d}.parquet", names)
-        for number, names in enumerate(groups)
-    ]
+    return [Part(part_name(number, total), names) for number, names in enumerate(groups)]
 
 
 def pack(part: Part, plan: Plan, work: str, path: str) -> None:

@@ -12,13 +12,10 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.output import folder
-from pipeline.output.folder import SERIES
 
-RUN = "run="
 TIME = "%Y%m%dT%H%M%SZ"
-DIGEST_CHARACTERS = 12
 
 
 class Done(NamedTuple):
@@ -49,17 +46,17 @@ class Series:
     """
 
     def __init__(self, root: str, bundle: str, options: dict[str, Any]):
-        self.path = storage.join(root, SERIES + bundle[:DIGEST_CHARACTERS])
+        self.path = storage.join(root, layout.series_name(bundle))
         text = json.dumps(options, sort_keys=True)
         self.options = hashlib.sha256(text.encode()).hexdigest()
 
     def run_folder(self, run: str) -> str:
         """The folder of a run."""
-        return storage.join(self.path, RUN + run)
+        return storage.join(self.path, layout.RUN_PREFIX + run)
 
     def runs(self) -> list[str]:
         """Names of all runs, published or not, from the oldest to the latest."""
-        return sorted(n[len(RUN) :] for n in storage.folders_in(self.path) if n.startswith(RUN))
+        return [run.run for run in layout.runs_of(self.path)]
 
     def next_run(self) -> str:
         """The name of a new run: the time, but later than all that are there."""

@@ -11,10 +11,9 @@ from typing import Any
 from model.bundle import PREPARED_FORMAT, installed_versions
 from model.tokenizers.wordpiece import parse_vocabulary
 from model.training.corpus_profile import TOKEN_EDGES
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan
 from pipeline.errors import UsageError
-from pipeline.output.lock import NAME as CLAIM
 from pipeline.worker.failures import failures_told
 
 PREPARED = "prepared.json"
@@ -28,7 +27,7 @@ def work_folder(output: str) -> str:
 
 def plan_file(output: str) -> str:
     """Where a run's plan lies."""
-    return storage.join(work_folder(output), "plan.json")
+    return storage.join(work_folder(output), layout.PLAN)
 
 
 def transform_dir(output: str) -> str:
@@ -67,7 +66,7 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
     """
     prepared = storage.join(output, PREPARED)
     begun = storage.exists(plan_file(output))
-    names = [file.name for file in storage.files_in(output) if file.name != CLAIM]
+    names = [file.name for file in storage.files_in(output) if file.name != layout.LOCK]
     names += storage.folders_in(output)
     if storage.exists(prepared):
         earlier = storage.read_json(prepared)

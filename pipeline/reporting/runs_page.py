@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.output import folder
 from pipeline.report import render
@@ -26,19 +26,14 @@ def write_series(output: str) -> str:
     manifests = published_runs(output)
     if not manifests:
         raise UsageError(f"there is no finished run in {output}")
-    path = storage.join(output, folder.RUNS_PAGE)
+    path = storage.join(output, layout.RUNS_PAGE)
     storage.write_bytes(path, page(manifests).encode())
     return path
 
 
 def published_runs(output: str) -> list[dict[str, Any]]:
     """The manifests of the published runs, of a plain one or of incremental ones, oldest first."""
-    folders = [output]
-    for series in storage.folders_in(output):
-        if series.startswith(folder.SERIES):
-            path = storage.join(output, series)
-            folders += [storage.join(path, run) for run in storage.folders_in(path)]
-    found = [folder.published_manifest(path) for path in folders]
+    found = [folder.published_manifest(run.path) for run in layout.runs_in(output)]
     return sorted((one for one in found if one), key=lambda manifest: manifest["finished"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.report import REPORT
+from pipeline.layout import REPORT
 from pipeline.reporting.findings import of_a_failing_model, of_the_cascade
 
 ROWS = 8

@@ -10,21 +10,19 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output.checkpoints import finished_files
 from pipeline.output.launch_context import read_notes
-from pipeline.output.manifest import MANIFEST, SUCCESS, guarded, manifest_of
+from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.parts import Part, pack, plan_parts, rows_in
 from pipeline.quality.stats import Stats, merge
-from pipeline.report import REPORT, write_report
+from pipeline.report import write_report
 from pipeline.stages.writing import read_stats
 from pipeline.worker.failures import failures_told
 
 FILES_AT_A_TIME = 200  # footers that one worker reads
-CLEARED = "cleared"  # says that the parts of an earlier run are gone
-PART_PREFIX = "part-"
 
 
 class PublishRun(beam.PTransform):
@@ -108,10 +106,10 @@ def _plan_parts(
         check_counts(plan, found)
         check_error_rate(found["stats"], max_error_rate)
         bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
-        storage.write_json(storage.join(work, "merged.json"), {**found, "bad_files": bad})
-        if not storage.exists(storage.join(work, CLEARED)):
+        storage.write_json(storage.join(work, layout.MERGED), {**found, "bad_files": bad})
+        if not storage.exists(storage.join(work, layout.CLEARED)):
             storage.delete(published_files(output))
-            storage.write_bytes(storage.join(work, CLEARED), b"")
+            storage.write_bytes(storage.join(work, layout.CLEARED), b"")
         yield from plan_parts(complete_files(plan, work))
 
 
@@ -164,7 +162,7 @@ def published_files(output: str) -> list[str]:
     return [
         file.path
         for file in storage.files_in(output)
-        if file.name in (MANIFEST, REPORT) or file.name.startswith(PART_PREFIX)
+        if file.name in (layout.MANIFEST, layout.REPORT) or file.name.startswith(layout.PART_PREFIX)
     ]
 
 
@@ -177,12 +175,12 @@ def _pack_part(part: Part, plan_path: str, work: str, output: str) -> dict[str, 
 
 
 def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str) -> str:
-    path = storage.join(output, MANIFEST)
-    if not storage.exists(plan_path) and storage.exists(storage.join(output, SUCCESS)):
+    path = storage.join(output, layout.MANIFEST)
+    if not storage.exists(plan_path) and storage.exists(storage.join(output, layout.SUCCESS)):
         return path  # a retry of what was done
     with failures_told(work):
         plan = load_plan(plan_path)
-        found = storage.read_json(storage.join(work, "merged.json"))
+        found = storage.read_json(storage.join(work, layout.MERGED))
         parts = sorted(parts, key=lambda part: part["name"])
         published = sum(part["rows"] for part in parts)
         if published != found["rows"]:
@@ -190,11 +188,11 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
                 f"the parts hold {published} rows, {found['rows']} were finished; not published"
             )
         storage.delete(strange_parts(output, [part["name"] for part in parts]))
-        started = storage.read_json(storage.join(work, "started.json"))
+        started = storage.read_json(storage.join(work, layout.STARTED))
         manifest = manifest_of(plan, found, parts, started, read_notes(work))
         guarded("report", manifest["problems"], lambda: write_report(output, manifest))
         storage.write_json(path, manifest)
-        storage.write_bytes(storage.join(output, SUCCESS), b"")
+        storage.write_bytes(storage.join(output, layout.SUCCESS), b"")
         storage.delete_folder(work)
         return path
 
@@ -202,4 +200,4 @@ def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str)
 def strange_parts(output: str, names: list[str]) -> list[str]:
     """Parts in the folder that are not this run's: a worker that outlived its run wrote them."""
     files = storage.files_in(output)
-    return [f.path for f in files if f.name.startswith(PART_PREFIX) and f.name not in names]
+    return [f.path for f in files if f.name.startswith(layout.PART_PREFIX) and f.name not in names]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.metrics import Metrics
 
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.documents import CARRIED, METADATA_KEY, piece_of
 from pipeline.corpus.plan import Plan, load_plan
 from pipeline.quality.stats import Stats, table_stats
@@ -40,7 +40,7 @@ class _WriteLabels(beam.DoFn):
 
     def setup(self) -> None:
         self._plan = load_plan(self._plan_path)
-        self._session = storage.read_json(storage.join(self._work, "started.json"))["time"]
+        self._session = storage.read_json(storage.join(self._work, layout.STARTED))["time"]
         self._worker = worker_name()
 
     def process(self, table: pa.Table) -> Iterator[str]:

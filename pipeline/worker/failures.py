@@ -12,8 +12,8 @@ from typing import Any
 
 from pipeline import storage
 from pipeline.errors import NewsbeamError, one_line
+from pipeline.layout import FAILURE_PREFIX
 
-PREFIX = "failed-"
 _told_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of this process
 
 
@@ -31,7 +31,8 @@ def failures_told(work: str | None) -> Iterator[None]:
             }
             _told_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
-                storage.write_json(storage.join(work, f"{PREFIX}{uuid.uuid4().hex}.json"), value)
+                name = f"{FAILURE_PREFIX}{uuid.uuid4().hex}.json"
+                storage.write_json(storage.join(work, name), value)
         raise
 
 
@@ -50,4 +51,4 @@ def forget_failures(work: str) -> None:
 
 
 def _paths(work: str) -> list[str]:
-    return [file.path for file in storage.named(work, f"{PREFIX}*.json")]
+    return [file.path for file in storage.named(work, f"{FAILURE_PREFIX}*.json")]

@@ -15,8 +15,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, PortableOption
 
 from pipeline import storage
 from pipeline.errors import NewsbeamError
+from pipeline.layout import WORKER_PREFIX
 
-PREFIX = "worker-"
 LOOK_SECONDS = 2.0
 EXPLAIN_SECONDS = 16.0  # to be sure that a worker is dead, if Beam fails before we are
 GRACE_SECONDS = 10.0  # a runner that is done stops its workers, and takes a moment to say so
@@ -31,7 +31,7 @@ class WorkerLostError(NewsbeamError):
 def register_worker(work: str | None) -> None:
     """Leaves this process' name in the work folder."""
     if work is not None:
-        path = storage.join(work, PREFIX + worker_name())
+        path = storage.join(work, WORKER_PREFIX + worker_name())
         if not storage.exists(path):
             storage.write_bytes(path, b"")
 
@@ -43,7 +43,7 @@ def worker_name() -> str:
 
 def forget_workers(work: str) -> None:
     """Deletes the names that an earlier try has left."""
-    storage.delete([file.path for file in storage.named(work, f"{PREFIX}*")])
+    storage.delete([file.path for file in storage.named(work, f"{WORKER_PREFIX}*")])
 
 
 def needs_watching(options: PipelineOptions) -> bool:
@@ -79,9 +79,8 @@ class Watchdog:
         self._looked = now
         alive = {_name(process) for process in _children()}
         here = socket.gethostname()
-        registered = {
-            file.name.removeprefix(PREFIX) for file in storage.named(self._work, f"{PREFIX}*")
-        }
+        files = storage.named(self._work, f"{WORKER_PREFIX}*")
+        registered = {file.name.removeprefix(WORKER_PREFIX) for file in files}
         for name in alive | registered | set(self._known):
             host, pid, started = name.rsplit("-", 2)
             if host != here:

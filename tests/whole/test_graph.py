@@ -7,11 +7,10 @@ import pyarrow as pa
 import pytest
 
 from model.engines.choose import EngineChoice
-from pipeline import storage
+from pipeline import layout, storage
 from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.plan import Plan, save_plan
 from pipeline.launcher.options import ScoreOptions, parse
-from pipeline.output import folder
 from pipeline.score import build
 
 SERVICE_LIMIT = 10_000_000  # bytes of a job graph that Dataflow takes
@@ -149,8 +148,8 @@ def test_its_size_does_not_depend_on_the_corpus(graph):
 
 def test_the_plan_lies_in_a_file(tmp_path):
     plan = plan_of(20_000, 60_000)
-    path = storage.join(str(tmp_path), folder.PLAN)
+    path = storage.join(str(tmp_path), layout.PLAN)
     save_plan(plan, path)
-    content = (tmp_path / folder.PLAN).read_bytes()
+    content = (tmp_path / layout.PLAN).read_bytes()
     assert len(json.loads(content)["items"]) == 60_000
     assert len(content) < 10 << 20

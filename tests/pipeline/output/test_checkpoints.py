@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.output.checkpoints import finished_files, finished_of, piece_numbers, whole
+from pipeline.output.checkpoints import finished_files, finished_of, whole
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,6 @@ from pipeline.output.checkpoints import finished_files, finished_of, piece_numbe
 )
 def test_whole(names, expected):
     assert whole(names) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("000012-000003.parquet", (12, 3, False)),
-        ("1000012-000003.end.parquet", (1000012, 3, True)),
-        (".tmp-000012-000003.parquet", None),
-        ("plan.json", None),
-        ("000012-000003.parquet.crc", None),
-    ],
-)
-def test_piece_numbers(name, expected):
-    assert piece_numbers(name) == expected
 
 
 def test_finished_files_stand_in_the_order_of_the_corpus(tmp_path, monkeypatch):
