@@ -50,9 +50,9 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
     """Texts of random tokens, as long as AG News' are.
 
     Returns:
-        `model.training.batches.Examples`.
+        `model.training.examples.Examples`.
     """
-    from model.training.batches import Examples
+    from model.training.examples import Examples
 
     draw = np.random.default_rng(seed)
     is_small = spec["kind"] == "transformer"
@@ -64,7 +64,8 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values = draw.integers(2, words, offsets[-1]).astype(np.int32)
     labels = draw.integers(0, spec["labels"], count).astype(np.int32)
-    return Examples(values, offsets, labels, draw.integers(0, 1 << 63, count, np.uint64))
+    hashes = draw.integers(0, 1 << 63, count, np.uint64)
+    return Examples(values, offsets, labels, hashes, spec["labels"])
 
 
 def batches_of(examples: Any, batch_size: int, longest: int | None) -> Any:
@@ -73,10 +74,10 @@ def batches_of(examples: Any, batch_size: int, longest: int | None) -> Any:
 
     class Fixed(LengthGroupedBatches):
         def __getitem__(self, index):
-            token_ids, labels = super().__getitem__(index)
+            token_ids, *learned = super().__getitem__(index)
             if longest is not None:
                 token_ids = np.pad(token_ids, ((0, 0), (0, longest - token_ids.shape[1])))
-            return token_ids, labels
+            return token_ids, *learned
 
         def on_epoch_end(self):
             """Keeps the batches, so that what was compiled for the first epoch does."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from model import bundle
-from model.arguments import Parser, positive, share
+from model.arguments import Parser, above_zero, positive, share
 from model.training import weights
 
 # What a recipe starts from unless told otherwise.
@@ -28,6 +28,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     # 0.872 at 3e-2; mean features hardly mind.
     "frozen": {"epochs": 30, "batch_size": 32, "learning_rate": 3e-2},
 }
+# What else it starts from where the data have a teacher's rows.
+TAUGHT: dict[str, float] = {"temperature": 2.0, "gold_weight": 1.0}
 RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
 
@@ -53,6 +55,18 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument(
         "--balance", action="store_true", help="let every label count the same, however rare"
+    )
+    flags.add_argument(
+        "--temperature",
+        type=above_zero,
+        help="with a teacher's rows: soften its probabilities, and the network's, so much "
+        f"(default: {TAUGHT['temperature']:g})",
+    )
+    flags.add_argument(
+        "--gold_weight",
+        type=above_zero,
+        help="with a teacher's rows: how many of them a row with a true label counts for "
+        f"(default: {TAUGHT['gold_weight']:g})",
     )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
     flags.add_argument("--validation", type=share, default=0.1, help="share of texts to hold out")
@@ -105,13 +119,16 @@ def train(options: argparse.Namespace) -> None:
 
     from model.networks.registry import build_network
     from model.training import fitting, recipes
-    from model.training.batches import LengthGroupedBatches, balanced_weights, read_examples, split
+    from model.training.batches import LengthGroupedBatches
     from model.training.corpus_profile import label_profile
+    from model.training.examples import read_examples, split, weighted
     from model.training.measures import measure
 
     labels = description["labels"]
     examples = read_examples(options.prepared, labels)
     training, validation = split(examples, options.validation, options.validation_rows)
+    settle_teaching(options, examples.taught is not None)
+    training = weighted(training, options.balance, options.gold_weight or 1.0)
     device = device_name(keras.backend.backend())
     on_gpu = options.recipe == "finetune" and device != "cpu"
     options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")
@@ -129,16 +146,23 @@ def train(options: argparse.Namespace) -> None:
         training, options.batch_size, seed=options.seed, steps=options.steps_per_epoch
     )
     fitted = getattr(recipes, options.recipe)(
-        fitted, len(batches) * options.epochs, options.learning_rate
+        fitted,
+        len(batches) * options.epochs,
+        options.learning_rate,
+        temperature=options.temperature or 1.0,
     )
     settings = {
         name: getattr(options, name)
         for name in (
             *("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch"),
-            *("precision", "balance"),
+            *("precision", "balance", "temperature", "gold_weight"),
         )
     }
-    rows = {"rows": len(training), "validation_rows": len(validation)}
+    rows = {
+        "rows": len(training),
+        "teacher_rows": int(np.count_nonzero(~training.is_gold)),
+        "validation_rows": len(validation),
+    }
     folder = Path(options.output.rstrip("/") + ".training")
     began = time.monotonic()
     history = fitting.fit(
@@ -150,12 +174,13 @@ def train(options: argparse.Namespace) -> None:
         settings={"model": spec, **settings, **rows},
         resume=options.resume,
         callbacks=[keras.callbacks.TensorBoard(options.logs)] if options.logs else [],
-        class_weight=balanced_weights(training) if options.balance else None,
         verbose=verbose,
     )
     trained = build_network(spec)  # without the optimizer, and in float32
     trained.set_weights(network.get_weights())
-    part, measured = ("validation", validation) if len(validation) else ("training", training)
+    part, measured = "validation", validation
+    if not len(validation):
+        part, measured = "training", training.take(np.flatnonzero(training.is_gold))
     by_length = LengthGroupedBatches(measured, 256)
     probabilities = np.asarray(trained.predict(by_length.for_keras(), verbose=0))
     metrics = measure(probabilities, measured.labels[by_length.rows], labels)
@@ -198,6 +223,23 @@ def train(options: argparse.Namespace) -> None:
             f"Now, where TensorFlow is: python -m model.export --weights {options.output} "
             f"--prepared {options.prepared} --output BUNDLE"
         )
+
+
+def settle_teaching(options: argparse.Namespace, has_teacher: bool) -> None:
+    """Fills in what was not said of how to learn from a teacher; None where there is none.
+
+    Raises:
+        ValueError: Something was said, and no row is a teacher's.
+    """
+    for name, value in TAUGHT.items():
+        given = getattr(options, name)
+        if given is not None and not has_teacher:
+            raise ValueError(
+                f"--{name} is for data with a teacher's rows, and {options.prepared} has none: "
+                "prepare them with --probabilities_column"
+            )
+        if given is None and has_teacher:
+            setattr(options, name, value)
 
 
 def starting_point(

@@ -1,107 +1,16 @@
-"""Training examples from a `prepared/` folder, in batches grouped by length.
-
-PyArrow and NumPy only, so that it runs where nothing but Keras and JAX is installed.
-"""
+"""Training examples in batches grouped by length."""
 
 import bisect
-import dataclasses
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from model.training.held_out import HASH_COLUMN, is_held_out
+from model.training.examples import Examples
 
 # The lengths of batches: few of them mean few compilations on JAX (10 s each on a slow CPU).
 LENGTHS = [*range(8, 64, 8), *range(64, 256, 32), *range(256, 4097, 128)]
 POOL = 64  # batches' worth of examples that are sorted by length together
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """Token ids of all texts end to end, and their labels.
-
-    Attributes:
-        values: int32 [tokens], the ids of all texts.
-        offsets: int64 [rows + 1]; text i is `values[offsets[i]:offsets[i + 1]]`.
-        labels: int32 [rows], indexes into the names of the labels.
-        hashes: uint64 [rows], of the texts; see `model.training.held_out`.
-    """
-
-    values: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
-    hashes: np.ndarray
-
-    def __len__(self):
-        return len(self.labels)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64 [rows], tokens of each text."""
-        return np.diff(self.offsets)
-
-    def take(self, rows: np.ndarray) -> "Examples":
-        """The given rows, in the given order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        values = self.values[np.repeat(self.offsets[rows], lengths) + within]
-        return Examples(values, offsets, self.labels[rows], self.hashes[rows])
-
-
-def read_examples(prepared: str | Path, labels: list[str]) -> Examples:
-    """Reads `examples-*.parquet`.
-
-    Args:
-        prepared: The folder that `pipeline.prepare` wrote.
-        labels: Names of the labels, in the order of their indexes.
-
-    Raises:
-        FileNotFoundError: There are no examples.
-        ValueError: An example has a label that is none of them, or no hash.
-    """
-    files = sorted(Path(prepared).glob("examples-*.parquet"))
-    if not files:
-        raise FileNotFoundError(f"{prepared} holds no examples-*.parquet: prepare the data again")
-    table = pa.concat_tables(pq.read_table(file) for file in files).combine_chunks()
-    if HASH_COLUMN not in table.schema.names:
-        raise ValueError(f"{prepared} was prepared by an older newsbeam: prepare the data again")
-    indexes = pc.index_in(table["label"].cast(pa.string()), pa.array(labels, pa.string()))
-    if indexes.null_count:
-        raise ValueError(f"{prepared} has labels that prepared.json lacks: prepare the data again")
-    token_ids = table["token_ids"].combine_chunks()
-    if isinstance(token_ids, pa.ChunkedArray):
-        token_ids = pa.concat_arrays(token_ids.chunks)
-    offsets = token_ids.offsets.to_numpy().astype(np.int64)
-    values = token_ids.values.to_numpy().astype(np.int32)
-    hashes = table[HASH_COLUMN].to_numpy()
-    return Examples(values, offsets, indexes.to_numpy().astype(np.int32), hashes)
-
-
-def split(
-    examples: Examples, validation: float, at_most: int | None = None
-) -> tuple[Examples, Examples]:
-    """Cuts off what is held out: the examples to train on, and those held out.
-
-    Args:
-        examples: All examples.
-        validation: The share of texts to hold out, in [0, 1).
-        at_most: Rows to hold out at most.
-    """
-    held_out = is_held_out(examples.hashes, validation, at_most)
-    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
-
-
-def balanced_weights(examples: Examples) -> dict[int, float]:
-    """The weight of each label that gives all labels the same weight in all, and 1 on average."""
-    counts = np.bincount(examples.labels)
-    present = np.flatnonzero(counts)
-    return {int(i): len(examples) / (len(present) * int(counts[i])) for i in present}
 
 
 class LengthGroupedBatches(keras.utils.PyDataset):
@@ -138,9 +47,15 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, index):
-        """Token ids int32 [batch, length] and labels int32 [batch]."""
+        """Token ids int32 [batch, length], and what `learned` gives."""
         rows = self._batches[index]
-        return padded(self._examples, rows), self._examples.labels[rows]
+        return padded(self._examples, rows), *self.learned(rows)
+
+    def learned(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets float32 [batch, labels + 1] and weights float32 [batch] of an epoch's rows."""
+        weights = self._examples.weights
+        counted = np.ones(len(rows), np.float32) if weights is None else weights[rows]
+        return self._examples.targets(rows), counted
 
     def for_keras(self) -> Any:
         """What `fit` and `predict` take.
@@ -156,7 +71,11 @@ class LengthGroupedBatches(keras.utils.PyDataset):
             for index in range(len(self)):
                 yield self[index]
 
-        signature = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
+        signature = (
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None, self._examples.label_count + 1], tf.float32),
+            tf.TensorSpec([None], tf.float32),
+        )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
 

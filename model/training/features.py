@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from model.networks.bert import features_of
-from model.training.batches import Examples, LengthGroupedBatches
+from model.training.batches import LengthGroupedBatches
+from model.training.examples import Examples
 
 BATCH_SIZE = 64  # for computing them; the head's own batches are another matter
 
@@ -48,9 +49,9 @@ class FeatureBatches(LengthGroupedBatches):
         return self
 
     def __getitem__(self, index):
-        """Features float32 [batch, hidden] and labels int32 [batch]."""
+        """Features float32 [batch, hidden], and what `learned` gives."""
         rows = self._batches[index]
-        return self.features[rows], self._examples.labels[rows]
+        return self.features[rows], *self.learned(rows)
 
 
 def compute_features(network: keras.Model, examples: Examples, verbose: int = 0) -> np.ndarray:

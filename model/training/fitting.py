@@ -85,7 +85,6 @@ def fit(
     settings: Mapping[str, Any],
     resume: bool,
     callbacks: list[keras.callbacks.Callback],
-    class_weight: Mapping[int, float] | None = None,
     verbose: int,
 ) -> list[dict[str, float]]:
     """Trains a network and leaves it with the weights of its best epoch.
@@ -99,7 +98,6 @@ def fit(
         settings: All that decides the result, `seed` among it; must be the same to go on.
         resume: Whether to go on with what lies in `folder`. A folder without anything starts anew.
         callbacks: More of them.
-        class_weight: As `keras.Model.fit` has it.
         verbose: As `keras.Model.fit` has it.
 
     Returns:
@@ -120,7 +118,6 @@ def fit(
             initial_epoch=begun,
             epochs=epochs,
             shuffle=False,  # the batches shuffle themselves, from their own seed
-            class_weight=class_weight,
             verbose=verbose,
             callbacks=[
                 SeedEpochs(settings["seed"], training),

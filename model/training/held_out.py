@@ -30,18 +30,18 @@ def text_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
-def is_held_out(hashes: np.ndarray, validation: float, at_most: int | None = None) -> np.ndarray:
-    """Which rows are held out, bool [rows].
+def first_kept(hashes: np.ndarray, validation: float, at_most: int | None = None) -> np.uint64:
+    """Which texts are held out: those whose hash is below this.
 
-    A row is held out if its hash lies in the first `validation` of all hashes; so a smaller share
-    is a part of a larger one, and equal texts share their fate.
+    That is the first `validation` of all hashes there are; so a smaller share is a part of a larger
+    one, and equal texts share their fate.
 
     Args:
-        hashes: uint64 [rows], as `text_hashes` gives them.
+        hashes: uint64 [rows], of what may be held out.
         validation: The share to hold out, in [0, 1).
         at_most: Rows to hold out at most; those of the lowest hashes are.
     """
-    held_out = hashes < np.uint64(validation * 2.0**64)
-    if at_most is not None and np.count_nonzero(held_out) > at_most:
-        held_out &= hashes < np.sort(hashes)[at_most]
-    return held_out
+    limit = np.uint64(validation * 2.0**64)
+    if at_most is not None and at_most < len(hashes):
+        limit = min(limit, np.sort(hashes)[at_most])
+    return limit

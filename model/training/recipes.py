@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 
-def scratch(network: keras.Model, steps: int, rate: float) -> keras.Model:
+def scratch(network: keras.Model, steps: int, rate: float, temperature: float = 1.0) -> keras.Model:
     """Everything from random weights: Adam, its rate falling linearly to 0, smoothed labels.
 
     With few labelled texts a network learns them by heart within three epochs; the dropouts of
@@ -21,27 +21,31 @@ def scratch(network: keras.Model, steps: int, rate: float) -> keras.Model:
         network: From token ids to probabilities.
         steps: Batches in the whole training.
         rate: The initial learning rate.
+        temperature: As `Loss` has it.
 
     Returns:
         The network, compiled.
     """
     schedule = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
-    return _compiled(network, keras.optimizers.Adam(schedule), smoothed_cross_entropy)
+    return _compiled(network, keras.optimizers.Adam(schedule), Loss(temperature, smoothing=0.1))
 
 
-def frozen(head: keras.Model, steps: int, rate: float) -> keras.Model:
+def frozen(head: keras.Model, steps: int, rate: float, temperature: float = 1.0) -> keras.Model:
     """A new head on the features of a BERT that stays as it is: Adam, falling linearly to 0.
 
     Args:
         head: From features to probabilities; see `model.training.features`.
         steps: Batches in the whole training.
         rate: The initial learning rate.
+        temperature: As `Loss` has it.
     """
     schedule = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
-    return _compiled(head, keras.optimizers.Adam(schedule))
+    return _compiled(head, keras.optimizers.Adam(schedule), Loss(temperature))
 
 
-def finetune(network: keras.Model, steps: int, rate: float) -> keras.Model:
+def finetune(
+    network: keras.Model, steps: int, rate: float, temperature: float = 1.0
+) -> keras.Model:
     """Everything of a pre-trained BERT: AdamW, linear warm-up over a tenth, then linear decay to 0.
 
     Devlin et al., 2018, appendices A.2 and A.3: weight decay 0.01, none on biases and layer norms,
@@ -51,12 +55,13 @@ def finetune(network: keras.Model, steps: int, rate: float) -> keras.Model:
         network: From token ids to probabilities.
         steps: Batches in the whole training.
         rate: The highest learning rate.
+        temperature: As `Loss` has it.
     """
     optimizer = keras.optimizers.AdamW(
         WarmUpThenDecay(rate, steps, warm_up=0.1), weight_decay=0.01, global_clipnorm=1.0
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    return _compiled(network, optimizer)
+    return _compiled(network, optimizer, Loss(temperature))
 
 
 class WarmUpThenDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -83,27 +88,56 @@ class WarmUpThenDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "steps": self.steps, "warm_up": self.warm_up}
 
 
-def smoothed_cross_entropy(labels: Any, probabilities: Any) -> Any:
-    """Cross-entropy with a tenth of each label spread over all of them; Keras' sparse one can't.
+class Loss(keras.losses.Loss):
+    """Cross-entropy with what is known of each row: its label, or a teacher's probabilities.
+
+    A teacher's row is learned at a temperature, as Hinton, Vinyals and Dean have it, "Distilling
+    the Knowledge in a Neural Network", 2015: both distributions are softened by it, so that what
+    the teacher thinks of the wrong labels counts, and the loss is multiplied by its square, so that
+    gradients stay as large. At a temperature of 1 it is the plain cross-entropy.
 
     Args:
-        labels: int [batch].
-        probabilities: float [batch, labels].
-
-    Returns:
-        float [batch], nats.
+        temperature: Above 0.
+        smoothing: The share of a true label that is spread over all labels.
     """
-    return keras.losses.categorical_crossentropy(
-        ops.one_hot(ops.cast(labels, "int32"), probabilities.shape[-1]),
-        probabilities,
-        label_smoothing=0.1,
-    )
+
+    def __init__(self, temperature: float = 1.0, smoothing: float = 0.0):
+        super().__init__(name="loss")
+        self._temperature = temperature
+        self._smoothing = smoothing
+
+    def call(self, targets: Any, probabilities: Any) -> Any:
+        """The loss of each row, in nats.
+
+        Args:
+            targets: float [batch, labels + 1], as `Examples.targets` gives them.
+            probabilities: float [batch, labels].
+
+        Returns:
+            float [batch].
+        """
+        known, is_teachers = targets[:, :-1], targets[:, -1]
+        found = _log(probabilities)
+        smoothed = known * (1 - self._smoothing) + self._smoothing / known.shape[-1]
+        of_label = -ops.sum(smoothed * found, axis=-1)
+        softened = ops.softmax(_log(known) / self._temperature)
+        soft = ops.log_softmax(found / self._temperature)
+        of_teacher = -ops.sum(softened * soft, axis=-1) * self._temperature**2
+        return ops.where(is_teachers > 0, of_teacher, of_label)
+
+
+def accuracy(targets: Any, probabilities: Any) -> Any:
+    """Where the most probable label is the one to learn, float [batch]; arguments as `Loss`."""
+    wanted = ops.argmax(targets[:, :-1], axis=-1)
+    return ops.cast(ops.equal(ops.argmax(probabilities, axis=-1), wanted), "float32")
+
+
+def _log(probabilities: Any) -> Any:
+    return ops.log(ops.maximum(ops.cast(probabilities, "float32"), 1e-30))
 
 
 def _compiled(
-    network: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    loss: Any = "sparse_categorical_crossentropy",
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss
 ) -> keras.Model:
-    network.compile(optimizer, loss=loss, metrics=["accuracy"])
+    network.compile(optimizer, loss=loss, metrics=[accuracy])
     return network

@@ -2,18 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from model import train
 from model.bundle import load_bundle
-from model.training.batches import LengthGroupedBatches, balanced_weights, read_examples, split
+from model.training.batches import LengthGroupedBatches
+from model.training.examples import read_examples, split
 from model.training.weights import read_weights
 from places import ROOT
+from toys import TOY_WORDS
 
 TRY = ["--epochs", "3", "--batch_size", "4", "--learning_rate", "0.01", "--validation", "0.2"]
 
@@ -47,6 +52,7 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert training["device"] == "cpu"
     assert training["backend"] == "tensorflow"
     assert (training["rows"], training["validation_rows"]) == (9, 3)
+    assert (training["teacher_rows"], training["temperature"]) == (0, None)
     assert len(training["history"]) == 3
     assert not Path(trained.path + ".training").exists()
 
@@ -144,14 +150,6 @@ def test_resuming_with_other_settings_is_refused(toy_prepared, tmp_path, capsys)
     assert error.count("\n") == 1
 
 
-def test_balanced_weights(toy_prepared):
-    examples = read_examples(toy_prepared, ["Business", "Sci/Tech", "Sports", "World"])
-    weights = balanced_weights(examples)
-    assert weights == {0: 1.0, 1: 1.5, 2: 0.75, 3: 1.0}
-    of_rows = [weights[label] for label in examples.labels]
-    assert np.mean(of_rows) == 1
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -159,6 +157,8 @@ def test_balanced_weights(toy_prepared):
         (["--zzz"], "unknown argument --zzz: see --help"),
         (["--epochs", "0"], "argument --epochs: 0 is not above 0"),
         (["--validation", "1"], "argument --validation: 1 is not in [0, 1)"),
+        (["--temperature", "0"], "argument --temperature: 0 is not above 0"),
+        (["--gold_weight", "2"], "--gold_weight is for data with a teacher's rows, and "),
         (["--recipe", "baked"], "argument --recipe: invalid choice: 'baked'"),
         (["--prepared", "nowhere"], "nowhere is no prepared data: it has no prepared.json"),
     ],
@@ -182,6 +182,51 @@ def test_an_output_with_something_else_in_it_is_left_alone(toy_prepared, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.fixture(scope="module")
+def taught_prepared(toy_prepared, tmp_path_factory):
+    """The toys with rows of a teacher that says Business of chips and is unsure of wars."""
+    folder = shutil.copytree(toy_prepared, tmp_path_factory.mktemp("taught") / "prepared")
+    file = folder / "examples-00000-of-00001.parquet"
+    gold = pq.read_table(file)
+    probabilities = [[0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]] * 6
+    chip, war, the = (2 + TOY_WORDS.index(word) for word in ("chip", "war", "the"))
+    teachers = pa.table(
+        {
+            "token_ids": pa.array([[the, chip], [war, war, the, war]] * 6, pa.list_(pa.int32())),
+            "label": pa.nulls(12, pa.string()),
+            "text_hash": pa.array([(1 << 64) - 1] * 12, pa.uint64()),
+            "probabilities": pa.array(probabilities, pa.list_(pa.float32())),
+        }
+    )
+    pq.write_table(pa.concat_tables([gold, teachers], promote_options="default"), file)
+    return str(folder)
+
+
+def answers(saved, texts: list[str]) -> np.ndarray:
+    import tensorflow as tf
+
+    from model.tokenizers.tokenizer import Tokenizer
+
+    served = tf.saved_model.load(saved.saved_model_dir)
+    token_ids, _ = Tokenizer(saved.transform_dir)(pa.array(texts))
+    return np.array(
+        [served.serve(tf.constant([ids], tf.int32))[0] for ids in token_ids.to_pylist()]
+    )
+
+
+def test_it_learns_from_a_teacher(taught_prepared, tmp_path):
+    flags = ["--epochs", "40", "--learning_rate", "0.05", "--validation", "0.07"]
+    assert run(taught_prepared, tmp_path / "student", *flags, "--gold_weight", "0.01") == 0
+    saved = load_bundle(tmp_path / "student")
+    training = saved.training
+    assert (training["temperature"], training["gold_weight"]) == (2.0, 0.01)
+    assert (training["rows"], training["teacher_rows"], training["validation_rows"]) == (22, 12, 2)
+    assert saved.metrics["validation"]["rows"] == 2
+    found = answers(saved, ["the chip", "war war the war"])
+    assert found[0].argmax() == 0 and found[0, 0] > 0.8  # gold has chips as Sci/Tech
+    assert found[1].max() < 0.5  # gold has wars as World
+
+
 # TensorFlow, tf.Transform and Beam as if they weren't installed.
 WITHOUT = """
 import sys
@@ -196,8 +241,8 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.slow
-def test_it_trains_on_jax_without_tensorflow(toy_prepared, trained, tmp_path):
-    arguments = ["--prepared", toy_prepared, "--output", f"{tmp_path}/weights", *TRY]
+def test_it_trains_on_jax_without_tensorflow(taught_prepared, toy_prepared, trained, tmp_path):
+    arguments = ["--prepared", taught_prepared, "--output", f"{tmp_path}/weights", *TRY]
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *arguments],
@@ -211,6 +256,7 @@ def test_it_trains_on_jax_without_tensorflow(toy_prepared, trained, tmp_path):
     result, weights_file = read_weights(tmp_path / "weights")
     assert result.training["backend"] == "jax"
     assert result.training["device"] == "cpu"
+    assert result.training["teacher_rows"] == 12
     assert result.model == trained.model
     assert result.labels == list(trained.labels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights"]

@@ -2,68 +2,18 @@
 
 import keras
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from model.training.batches import Examples, LengthGroupedBatches, padded, read_examples, split
+from model.training.batches import LengthGroupedBatches, padded
+from model.training.examples import Examples
 
 
-def examples_of(lengths, labels=None) -> Examples:
-    """Text i is `lengths[i]` times the id i + 1."""
+def examples_of(lengths) -> Examples:
+    """Text i is `lengths[i]` times the id i + 1, and all of one label."""
     values = np.repeat(np.arange(1, len(lengths) + 1), lengths).astype(np.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    labels = np.zeros(len(lengths), np.int32) if labels is None else np.array(labels, np.int32)
-    hashes = np.arange(len(lengths), dtype=np.uint64) << np.uint64(57)  # 128 texts: all of them
-    return Examples(values, offsets, labels, hashes)
-
-
-def test_examples_are_read_in_the_files_order(tmp_path):
-    for name, token_ids, labels in [
-        ("examples-000001-000000.parquet", [[7]], ["b"]),
-        ("examples-000000-000000.parquet", [[5, 6], []], ["a", "b"]),
-    ]:
-        ids = pa.array(token_ids, pa.list_(pa.int32()))
-        hashes = pa.array(range(len(ids)), pa.uint64())
-        table = pa.table({"token_ids": ids, "label": labels, "text_hash": hashes})
-        pq.write_table(table, tmp_path / name)
-    examples = read_examples(tmp_path, ["a", "b"])
-    assert examples.values.tolist() == [5, 6, 7]
-    assert examples.offsets.tolist() == [0, 2, 2, 3]
-    assert examples.labels.tolist() == [0, 1, 1]
-    assert examples.hashes.tolist() == [0, 1, 0]
-    assert examples.values.dtype == examples.labels.dtype == np.int32
-
-
-def test_what_cannot_be_read(tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no examples"):
-        read_examples(tmp_path, ["a"])
-    table = pa.table({"token_ids": pa.array([[1]], pa.list_(pa.int32())), "label": ["c"]})
-    pq.write_table(table, tmp_path / "examples-000000-000000.parquet")
-    with pytest.raises(
-        ValueError, match="was prepared by an older newsbeam: prepare the data again"
-    ):
-        read_examples(tmp_path, ["c"])
-    table = table.append_column("text_hash", pa.array([7], pa.uint64()))
-    pq.write_table(table, tmp_path / "examples-000000-000000.parquet")
-    with pytest.raises(ValueError, match=r"labels that prepared\.json lacks"):
-        read_examples(tmp_path, ["a"])
-
-
-def test_take():
-    taken = examples_of([1, 2, 0, 3], [0, 1, 2, 3]).take(np.array([3, 2, 1]))
-    assert taken.values.tolist() == [4, 4, 4, 2, 2]
-    assert taken.offsets.tolist() == [0, 3, 3, 5]
-    assert taken.labels.tolist() == [3, 2, 1]
-
-
-def test_split_parts_the_examples():
-    training, validation = split(examples_of([1, 2, 1, 1] * 32), 0.25, at_most=3)
-    assert validation.values.tolist() == [1, 2, 2, 3]
-    assert validation.offsets.tolist() == [0, 1, 3, 4]
-    assert len(training) == 125
-    assert training.values[:3].tolist() == [4, 5, 6]
-    assert len(split(examples_of([1] * 100), 0.0)[1]) == 0
+    labels = np.zeros(len(lengths), np.int32)
+    return Examples(values, offsets, labels, np.zeros(len(lengths), np.uint64), 1)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +33,8 @@ def test_an_epoch_has_every_text_once_and_little_padding():
     assert len(batches) == 63
     seen, cells = [], 0
     for index in range(len(batches)):
-        token_ids, labels = batches[index]
-        assert len(token_ids) == len(labels) <= 16
+        token_ids, targets, weights = batches[index]
+        assert len(token_ids) == len(targets) == len(weights) <= 16
         seen += [row[0] for row in token_ids]
         cells += token_ids.size
     assert sorted(seen) == list(range(1, 1001))
@@ -138,7 +88,7 @@ def test_lengths_may_differ_after_the_first_two_batches():
     """Keras looks at two batches to know them all."""
     network = keras.Sequential([keras.Input([None], dtype="int32"), keras.layers.Embedding(99, 2)])
     network.add(keras.layers.GlobalAveragePooling1D())
-    network.compile("sgd", "sparse_categorical_crossentropy")
+    network.compile("sgd", "mse")
     batches = LengthGroupedBatches(examples_of([3, 3, 3, 3, 20, 20]), 2)
     assert [batches[i][0].shape for i in range(3)] == [(2, 8), (2, 8), (2, 24)]
     assert network.predict(batches.for_keras(), verbose=0).shape == (6, 2)

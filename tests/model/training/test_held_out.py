@@ -6,10 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model.training.batches import Examples, split
-from model.training.held_out import is_held_out, text_hashes
+from model.training.examples import Examples, split
+from model.training.held_out import first_kept, text_hashes
 
 QUARTERS = np.array([0, 1 << 62, (1 << 62) - 1, 3 << 62, (1 << 64) - 1], np.uint64)
+
+
+def is_held_out(hashes, validation, at_most=None):
+    return hashes < first_kept(hashes, validation, at_most)
 
 
 def test_hashes_are_the_same_for_ever():
@@ -50,7 +54,7 @@ def test_other_rows_and_another_tokenizer_change_nothing():
     assert is_held_out(hashes[::3], 0.1).tolist() == chosen[::3].tolist()
     assert chosen[is_held_out(hashes, 0.02)].all()
     one, two = (
-        Examples(np.arange(n * 2000), np.arange(0, n * 2000 + 1, n), np.zeros(2000), hashes)
+        Examples(np.arange(n * 2000), np.arange(0, n * 2000 + 1, n), np.zeros(2000, int), hashes, 1)
         for n in (1, 3)
     )
     assert split(one, 0.1)[1].hashes.tolist() == split(two, 0.1)[1].hashes.tolist()

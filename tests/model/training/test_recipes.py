@@ -14,7 +14,8 @@ from model.networks import bert
 from model.networks.registry import build_network
 from model.tokenizers.tokenizer import Tokenizer
 from model.training import recipes
-from model.training.batches import LengthGroupedBatches, read_examples
+from model.training.batches import LengthGroupedBatches
+from model.training.examples import read_examples
 from model.training.features import FeatureBatches
 from model.training.hugging_face import load_backbone
 
@@ -36,6 +37,48 @@ def test_warm_up_over_a_tenth_then_linear_decay():
     assert rates[40] == 0 and max(rates) == pytest.approx(3e-5)
     again = recipes.WarmUpThenDecay(**schedule.get_config())
     assert [float(again(step)) for step in range(41)] == rates
+
+
+def softmax(logits):
+    exponents = np.exp(np.asarray(logits, np.float64))
+    return exponents / exponents.sum(axis=-1, keepdims=True)
+
+
+def test_the_loss_is_hintons():
+    """In NumPy, from logits: the squared temperature times the cross-entropy of softened ones."""
+    student, teacher = [[2.0, -1.0, 0.5], [0.0, 3.0, -30.0]], [[1.0, 0.0, -2.0], [0.5, 0.5, 4.0]]
+    targets = np.concatenate([softmax(teacher), [[1], [1]]], axis=1).astype(np.float32)
+    found = recipes.Loss(temperature=3.0)
+    wanted = [
+        -9 * (softmax(np.divide(t, 3)) * np.log(softmax(np.divide(s, 3)))).sum()
+        for s, t in zip(student, teacher, strict=True)
+    ]
+    probabilities = softmax(student).astype(np.float32)
+    np.testing.assert_allclose(found.call(targets, probabilities), wanted, rtol=1e-5)
+    plain = -(targets[:, :3] * np.log(probabilities)).sum(axis=1)
+    np.testing.assert_allclose(recipes.Loss().call(targets, probabilities), plain, rtol=1e-5)
+    assert float(found(targets, probabilities)) == pytest.approx(np.mean(wanted), rel=1e-5)
+
+
+def test_a_true_label_is_learned_at_no_temperature_and_may_be_smoothed():
+    targets = np.array([[0, 1, 0, 0], [0, 1, 0, 1]], np.float32)
+    probabilities = np.array([[0.2, 0.7, 0.1]] * 2, np.float32)
+    one, teachers = np.asarray(recipes.Loss(5.0, smoothing=0.3).call(targets, probabilities))
+    assert one == pytest.approx(-np.log([0.2, 0.7, 0.1]) @ [0.1, 0.8, 0.1], rel=1e-6)
+    assert teachers != one
+    right = recipes.accuracy(targets, np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1]], np.float32))
+    assert np.asarray(right).tolist() == [1, 0]
+
+
+def test_gradients_of_the_loss_are_finite_where_probabilities_vanish():
+    import tensorflow as tf
+
+    logits = tf.constant([[80.0, -80.0, 0.0], [0.0, 0.0, 90.0]])
+    targets = tf.constant([[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = recipes.Loss(2.0).call(targets, tf.nn.softmax(logits))
+    assert np.isfinite(tape.gradient(loss, logits)).all() and np.isfinite(loss).all()
 
 
 def test_finetune_decays_kernels_and_embeddings_alone(toy_bert):
