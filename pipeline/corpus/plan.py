@@ -2,8 +2,9 @@
 
 Everything that decides the result is in it and under its digest: inputs with fingerprints, the
 bundle's digest, columns, engine, precision, token budget. So two runs with one digest give the
-same rows, and a run that died is continued by whoever makes the same plan again. The plan lies in
-a file; the job graph holds its path only, since a graph may have 10 MB and a plan may have more.
+same rows. A run that died is continued by its saved plan, by whoever asks for the same: see
+`same_run.py`. The plan lies in a file; the job graph holds its path only, since a graph may have
+10 MB and a plan may have more.
 """
 
 import dataclasses

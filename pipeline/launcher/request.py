@@ -16,6 +16,9 @@ from pipeline.launcher.presets import preset_engine
 from pipeline.output.incremental import known_fingerprints
 from pipeline.worker.bundles import open_bundle
 
+# Options of which the plan also keeps what was asked for, beside what came of it.
+ASKED = ("engine", "precision", "batch_tokens", "input_format")
+ENGINES = ("openvino", "tensorflow")
 # Options that change results, beside the text columns: an input is scored again if they differ.
 CHOSEN = ("id_column", "carry_columns", "gold_column", "csv_columns", "engine")
 
@@ -67,7 +70,9 @@ def plan_run(
             "engine": list(choice),
             "max_tokens": bundle.max_tokens,
             "on_bad_file": options.on_bad_file,
+            "asked": {name: getattr(options, name) for name in ASKED},
             "version": package_version(),
+            "versions": {name: package_version(name) for name in ENGINES},
             **cascade,
         },
         id_column=options.id_column,
@@ -113,19 +118,20 @@ def chosen_options(
 ) -> dict[str, Any]:
     """The options by which a series of runs knows whether an input was scored the same way."""
     cascade = {"then": then.digest, "confidence": options.confidence} if then is not None else {}
-    # Series that were begun before there was a choice don't know it, and are not scored again.
-    precision = {"precision": options.precision} if options.precision != "float32" else {}
+    # Series that were begun before these counted don't know them, and are not scored again.
+    later = {"precision": options.precision} if options.precision != "float32" else {}
+    later |= {"input_format": options.input_format} if options.input_format is not None else {}
     return {
         "text_columns": options.text_columns or list(bundle.text_columns),
         **{name: getattr(options, name) for name in CHOSEN},
         **cascade,
-        **precision,
+        **later,
     }
 
 
-def package_version() -> str:
-    """The installed version; a checkout that isn't installed has none."""
+def package_version(name: str = "newsbeam") -> str | None:
+    """The installed version; our own is `checkout` where only that is there."""
     try:
-        return version("newsbeam")
+        return version(name)
     except PackageNotFoundError:
-        return "checkout"
+        return "checkout" if name == "newsbeam" else None

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.engines.processor import no_bfloat16
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
+from pipeline.corpus.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.launch import detaches, hand_over, run_to_end
 from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
@@ -109,6 +110,7 @@ class Session:
         """
         options = self._options
         started = time.monotonic()
+        plan = folder.saved_plan(output, plan)
         self._check_processor(output, plan)
         is_new = folder.enter(output, plan, options.model, options.overwrite, notes)
         if is_new:
@@ -147,7 +149,7 @@ class Session:
         if options.precision != "bfloat16" or not needs_watching(self._beam_options):
             return
         published = folder.published_manifest(output)
-        is_done = published is not None and published["plan"]["digest"] == plan.digest
+        is_done = published is not None and is_same(published["plan"], plan)
         reason = no_bfloat16()
         if reason is not None and (options.overwrite or not is_done):
             raise UsageError(f"{reason}; score with --precision float32")

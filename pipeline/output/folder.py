@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan
+from pipeline.corpus.same_run import continued, is_same, request, unfinished
 from pipeline.errors import UsageError
 from pipeline.output.manifest import now
 from pipeline.worker.failures import forget_failures
@@ -33,13 +34,13 @@ def enter(
         notes: what else the manifest is to say.
 
     Returns:
-        False if this very plan is published already; nothing is to be done.
+        False if the same run is published already; nothing is to be done.
 
     Raises:
         UsageError: if the folder holds another run, or something else.
     """
     published = published_manifest(output)
-    if published is not None and published["plan"]["digest"] == plan.digest and not overwrite:
+    if published is not None and is_same(published["plan"], plan) and not overwrite:
         clean_up(output)
         return False
     work = work_folder(output, plan)
@@ -61,6 +62,26 @@ def enter(
     storage.delete([storage.join(output, layout.SUCCESS)])
     clean_up(output, keep=work)
     return True
+
+
+def saved_plan(output: str, plan: Plan) -> Plan:
+    """The plan by which to go on: that of unfinished work for the same request, else the new one.
+
+    Args:
+        output: the folder, held by us.
+        plan: what this command would do in an empty folder.
+    """
+    if storage.exists(storage.join(output, layout.SUCCESS)):
+        return plan
+    for work in work_folders(output):
+        try:
+            saved = load_plan(storage.join(work, layout.PLAN))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        going_on = continued(saved, plan)
+        if going_on is not None and layout.work_name(going_on.digest) == layout.last_part(work):
+            return going_on
+    return plan
 
 
 def published_manifest(output: str) -> dict[str, Any] | None:
@@ -98,13 +119,14 @@ def _is_temporary(file: storage.FileInfo) -> bool:
 
 def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: list[str]) -> None:
     way_out = "use another --output, or --overwrite"
+    asked = plan.identity()
     if published is not None:
-        told = differences(published["plan"], plan.identity())
+        told = differences(request(published["plan"], asked), request(asked, asked))
         raise UsageError(f"{output} holds another run ({told}); {way_out}")
     if works:
         try:
-            unfinished = load_plan(storage.join(works[0], layout.PLAN))
-            told = differences(unfinished.identity(), plan.identity())
+            saved = load_plan(storage.join(works[0], layout.PLAN)).identity()
+            told = differences(unfinished(saved, asked), unfinished(asked, asked))
         except (OSError, ValueError, KeyError, TypeError):
             told = "its plan cannot be read: another version's, perhaps"
         raise UsageError(f"{output} holds the unfinished work of another run ({told}); {way_out}")

@@ -17,6 +17,7 @@ from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.plan import Plan, fingerprint_input, load_plan
+from pipeline.corpus.same_run import continued
 from pipeline.errors import BadFileError, UsageError
 from pipeline.output import folder
 from pipeline.output.series import Series, place
@@ -127,26 +128,24 @@ def continue_dead(
     for name, plan in dead_runs(series):
         path = series.run_folder(name)
         notes = _notes_of_dead(path)
-        again = _plan_again(plan, plan_inputs)
-        if plan is None or again is None or notes.get("options") != series.options:
+        going_on = _going_on(plan, plan_inputs)
+        if going_on is None or notes.get("options") != series.options:
             storage.delete_folder(path)
             continue
-        settings = {**plan.settings, "on_bad_file": again.settings["on_bad_file"]}
-        run(path, dataclasses.replace(plan, settings=settings), notes["kept"])
+        run(path, going_on, notes["kept"])
         finished.append(path)
     return finished
 
 
-def _plan_again(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:
-    """The same inputs planned now; None if that gives another plan."""
+def _going_on(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:
+    """A dead run's plan, to go on by; None if its inputs or what is asked for are others now."""
     if plan is None:
         return None
     try:
         again = plan_inputs([(source.path, source.format) for source in plan.sources])
     except UsageError:
         return None
-    same = {**plan.identity(), "skipped": []} == {**again.identity(), "skipped": []}
-    return again if same else None
+    return continued(plan, dataclasses.replace(again, skipped=plan.skipped))
 
 
 def _notes_of_dead(path: str) -> dict[str, Any]:

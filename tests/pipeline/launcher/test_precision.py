@@ -66,7 +66,7 @@ def test_what_is_finished_needs_no_units(run, tmp_path, capsys):
     assert run("--overwrite") == 2
     assert (tmp_path / "out" / "_SUCCESS").exists()
     assert run(precision="float32") == 2
-    assert "engine: openvino, bfloat16, 8192 there, openvino, float32" in capsys.readouterr().err
+    assert "(precision: bfloat16 there, float32 now)" in capsys.readouterr().err
 
 
 def test_workers_elsewhere_look_for_themselves(run, monkeypatch):

@@ -56,7 +56,7 @@ def test_without_a_cascade_nothing_has_changed(cascade):
     bundle = load_bundle(cascade.models[0])
     plan = plan_run(options, bundle, [(str(cascade.folder / "news/a.jsonl"), "jsonl")])
     settings = {"bundle", "engine", "max_tokens", "on_bad_file", "version", "limit"}
-    assert set(plan.settings) == settings
+    assert set(plan.settings) == settings | {"asked", "labels", "versions"}
     assert set(chosen_options(options, bundle)) == {
         "text_columns", "id_column", "carry_columns", "gold_column", "csv_columns", "engine"
     }  # fmt: skip
