@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.stages.writing import read_stats  # noqa: E402
+from pipeline.output.checkpoints import read_stats  # noqa: E402
 
 WORDS = ("market", "match", "minister", "chip", "oil", "coach", "army", "software")
 

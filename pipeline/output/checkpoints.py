@@ -1,13 +1,22 @@
-"""The work folder of a run: finished files, and which work items they complete.
+"""Checkpoints: the scored Tables in a run's work folder, and which work items they complete.
 
 `000012-000003.parquet` is Table 3 of work item 12; `000012-000004.end.parquet` says that the item
-ends with Table 4. Files appear whole, in any order, and may be written twice.
+ends with Table 4. A checkpoint is there whole or not at all, in any order, carries its statistics
+in its footer, and writing it twice gives the same rows.
 """
 
+import json
 from collections.abc import Iterable
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline import layout, storage
+from pipeline.corpus.documents import CARRIED, METADATA_KEY, piece_of
 from pipeline.corpus.plan import Plan
+from pipeline.quality.stats import Stats, table_stats
+
+COMPRESSION = "zstd"
 
 
 def whole(names: Iterable[str]) -> list[str] | None:
@@ -53,3 +62,48 @@ def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[
         else:
             files += [found[name] for name in names]
     return files, missing
+
+
+def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = None) -> str:
+    """Writes one checkpoint.
+
+    Args:
+        table: with the columns of the documents and of the scores.
+        plan: what the output looks like.
+        work: the folder to write to.
+        stats: the Table's statistics, if they are known already.
+
+    Returns:
+        The file's name.
+    """
+    piece = piece_of(table)
+    stats = stats or table_stats(table, plan.settings["max_tokens"])
+    source = pa.DictionaryArray.from_arrays(
+        pa.array([0] * table.num_rows, pa.int32()), [piece.source]
+    )
+    schema = plan.output_schema()
+    carried = {name for name in table.column_names if name.startswith(CARRIED)}
+    columns = {
+        **{name: table[name] for name in table.column_names if name not in carried},
+        **{name.removeprefix(CARRIED): table[name] for name in carried},
+        "source": source,
+    }
+    metadata = {"stats": stats, "bad_file": piece.bad_file, **plan.origin()}
+    schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
+    output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+    with storage.writing(storage.join(work, piece.file_name)) as stream:
+        pq.write_table(output, stream, compression=COMPRESSION)
+    return piece.file_name
+
+
+def read_stats(path: str) -> tuple[Stats, str | None, int]:
+    """Reads a checkpoint's footer.
+
+    Returns:
+        Its statistics, why its source could not be read further (if so), and how many rows the
+        file itself holds.
+    """
+    with storage.open_input(path) as stream:
+        footer = pq.read_metadata(stream)
+    metadata = json.loads(footer.metadata[METADATA_KEY])
+    return metadata["stats"], metadata["bad_file"], footer.num_rows

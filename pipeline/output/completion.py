@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pipeline import storage
 from pipeline.corpus.plan import Plan
 from pipeline.layout import parse_checkpoint
-from pipeline.stages.writing import read_stats
+from pipeline.output.checkpoints import read_stats
 
 MOST_FOOTERS = 2000  # that one look reads
 AT_ONCE = 8

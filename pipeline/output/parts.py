@@ -10,7 +10,7 @@ from pipeline import storage
 from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.plan import Plan
 from pipeline.layout import part_name
-from pipeline.stages.writing import COMPRESSION
+from pipeline.output.checkpoints import COMPRESSION
 
 PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
 ROW_GROUP_ROWS = 1 << 17

@@ -13,13 +13,12 @@ import apache_beam as beam
 from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
-from pipeline.output.checkpoints import finished_files
+from pipeline.output.checkpoints import finished_files, read_stats
 from pipeline.output.launch_context import read_notes
 from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.parts import Part, pack, plan_parts, rows_in
 from pipeline.quality.stats import Stats, merge
 from pipeline.report import write_report
-from pipeline.stages.writing import read_stats
 from pipeline.worker.failures import failures_told
 
 FILES_AT_A_TIME = 200  # footers that one worker reads

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.output.checkpoints import read_stats
 from pipeline.score import score
-from pipeline.stages.writing import read_stats
 from places import ROOT
 from ports import free_port
 

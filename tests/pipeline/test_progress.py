@@ -15,11 +15,11 @@ from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.plan import Plan, save_plan
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.output import folder
+from pipeline.output.checkpoints import write_table
 from pipeline.output.completion import Done, FinishedWork, bytes_of_row
 from pipeline.progress import progress, watch
 from pipeline.reporting import progress_bar
 from pipeline.reporting.progress_bar import Display, Speed, sentence, showing_progress
-from pipeline.stages.writing import write_table
 from scored import scored_table
 
 

@@ -13,13 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from fakes import LABELS, FakeEngine, fake_tokenizer
 from pipeline.corpus.documents import DICTIONARY, ERROR_CODES, ReadSettings, with_piece
 from pipeline.corpus.plan import make_plan
-from pipeline.output.checkpoints import finished_files
+from pipeline.output.checkpoints import finished_files, read_stats, write_table
 from pipeline.output.parts import Part, pack
 from pipeline.stages.batches import Scorer
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
-from pipeline.stages.writing import read_stats, write_table
 
 TEXT = st.one_of(
     st.none(),

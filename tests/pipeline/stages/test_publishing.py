@@ -12,12 +12,12 @@ from pipeline.corpus.documents import ReadSettings, with_piece
 from pipeline.corpus.plan import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output import folder, parts
+from pipeline.output.checkpoints import read_stats, write_table
 from pipeline.stages import publishing
 from pipeline.stages.batches import Scorer
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
-from pipeline.stages.writing import read_stats, write_table
 from pipeline.storage import FileInfo
 from scored import bundle_card
 
