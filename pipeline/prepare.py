@@ -19,6 +19,7 @@ from pipeline.launcher.launch import run_to_end
 from pipeline.launcher.options import PrepareOptions, parse
 from pipeline.launcher.request import read_settings
 from pipeline.output.lock import claimed
+from pipeline.output.overlap import apart
 from pipeline.preparation.prepared import (
     PREPARED,
     describe,
@@ -88,7 +89,7 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
         raise UsageError(f"--max_tokens is {MOST_TOKENS} at most")
     tokenizer, vocabulary = choose_tokenizer(options)
     plan = make_plan(
-        find_inputs(options.input, options.input_format),
+        apart(options.input, find_inputs(options.input, options.input_format), options.output),
         options.text_columns,
         {
             "tokenizer": tokenizer,

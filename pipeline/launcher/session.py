@@ -29,6 +29,7 @@ from pipeline.output.incremental import (
 )
 from pipeline.output.launch_context import leave_notes, run_before
 from pipeline.output.lock import Check, claimed
+from pipeline.output.overlap import apart
 from pipeline.reporting.progress_bar import showing_progress
 from pipeline.reporting.summary import print_summary
 from pipeline.worker.bundles import open_bundle
@@ -58,7 +59,8 @@ class Session:
         self._options, self._beam_options, self._build = options, beam_options, build
         self._bundle = open_bundle(options.model)
         self._then = second_bundle(options, self._bundle)
-        self._inputs = find_inputs(options.input, options.input_format)
+        found = find_inputs(options.input, options.input_format)
+        self._inputs = apart(options.input, found, options.output)
         self._detach = detaches(beam_options)
         self.drift: list[dict[str, Any] | None] = []
 

@@ -307,3 +307,17 @@ def test_same_rows_whatever_disturbed_them(zygote, argv, output, tmp_path):
     argv = [*argv[:-1], str(more), "--direct_num_workers", "4"]
     assert zygote.run(*argv, "--direct_running_mode", "multi_threading")["code"] == 0
     assert_same(rows(more), rows(output))
+
+
+def test_overwriting_never_deletes_its_own_input(zygote, fake, tmp_path):
+    folder = tmp_path / "spark"
+    folder.mkdir()
+    for number in range(3):
+        table = pa.table({"title": ["the team won"], "description": [""]})
+        pq.write_table(table, folder / f"part-{number:05d}-c000.snappy.parquet")
+    before = sorted(folder.iterdir())
+    flags = ["--input", str(folder), "--output", str(folder), "--model", fake, "--overwrite"]
+    end = zygote.run(*flags)
+    assert end["code"] == 2
+    assert "lies in the output folder" in one_clear_line(end)
+    assert sorted(folder.iterdir()) == before

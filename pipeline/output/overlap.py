@@ -1,0 +1,58 @@
+"""Input and output that lie within each other: a run must neither read nor replace its own rows."""
+
+import os
+
+from pipeline import storage
+from pipeline.corpus.inputs import TFDS_PREFIX
+from pipeline.errors import UsageError
+
+
+def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> list[tuple[str, str]]:
+    """Leaves out what lies in the output folder; says so in a line.
+
+    A corpus' folder may have the labels in a folder below it: those are no corpus.
+
+    Args:
+        patterns: what was asked for.
+        inputs: pairs of path and format that the patterns name.
+        output: the folder to write to.
+
+    Returns:
+        The inputs that lie elsewhere.
+
+    Raises:
+        UsageError: if an input was asked for that lies in the output folder, or nothing is left.
+    """
+    root = _real(output)
+    for pattern in patterns:
+        if not pattern.startswith(TFDS_PREFIX) and _is_within(_real(_fixed_part(pattern)), root):
+            raise UsageError(f"the input {pattern} lies in the output folder {output}")
+    left = [
+        (path, kind) for path, kind in inputs if kind == "tfds" or not _is_within(_real(path), root)
+    ]
+    if not left:
+        raise UsageError(f"no input: all that is asked for lies in the output folder {output}")
+    if len(left) < len(inputs):
+        print(f"passed over: the output folder {output}, which lies below the input")
+    return left
+
+
+def _fixed_part(pattern: str) -> str:
+    """The pattern itself if it is a name, else the folder in front of its first wildcard."""
+    if storage.is_local(pattern) and os.path.exists(storage.local_path(pattern)):
+        return pattern
+    parts = pattern.split("/")
+    wild = [number for number, part in enumerate(parts) if any(sign in part for sign in "*?[")]
+    return "/".join(parts[: wild[0]]) or "/" if wild and wild[0] else "." if wild else pattern
+
+
+def _real(path: str) -> str:
+    """One name for a file or folder, however it was named."""
+    if storage.is_local(path):
+        return os.path.realpath(storage.local_path(path))
+    scheme, _, rest = path.partition("://")
+    return f"{scheme}://" + "/".join(part for part in rest.split("/") if part)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
