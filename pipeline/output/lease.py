@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pipeline import storage
-from pipeline.errors import HeldError, held
+from pipeline.errors import HeldError, UsageError, held
 from pipeline.layout import LOCK
 
 RENEW_SECONDS = 20
@@ -53,6 +53,18 @@ def leased(output: str, holder: str) -> Iterator[Callable[[], None]]:
         lease.release()
 
 
+def check_lock(output: str, content: str | bytes) -> None:
+    """Holds what lies in the lock's place against what a holder writes there.
+
+    Raises:
+        UsageError: if it is something else, which is not ours to overwrite.
+    """
+    text = content if isinstance(content, str) else content.decode(errors="replace")
+    text = text.strip("\0")  # what a machine that was lost may leave
+    if text and not text.startswith('{"host"'):
+        raise UsageError(f"{storage.join(output, LOCK)} is no lock of ours; use another --output")
+
+
 class _Lease:
     """An object that says who holds the folder; its generation shows whether it is still ours."""
 
@@ -78,6 +90,7 @@ class _Lease:
                 age = time.time() - self._blob.updated.timestamp()
                 generation = self._blob.generation  # before the download, which may unset it
                 content = self._blob.download_as_bytes()
+                check_lock(self._output, content)
                 if age < DEAD_SECONDS:
                     raise held(self._output, content)
                 # It seems dead, unless our clock is wrong: a living run would renew it now.

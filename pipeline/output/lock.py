@@ -6,19 +6,21 @@ there (`if_generation_match=0`) and renewed while the run lives; one that was no
 while is a dead run's. Other stores have no claim.
 """
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import UsageError, held
 from pipeline.layout import LOCK
-from pipeline.output.lease import leased
+from pipeline.output.lease import check_lock, leased
 
 Check = Callable[[], None]
 
@@ -64,7 +66,7 @@ def _locked(output: str) -> Iterator[None]:
     while True:
         try:
             os.makedirs(output, exist_ok=True)
-            stream = open(path, "a+")  # noqa: SIM115  held until the run ends
+            stream = _open_lock(path)
         except FileNotFoundError:
             continue  # its holder has just taken the empty folder away
         except (NotADirectoryError, FileExistsError, PermissionError) as error:
@@ -76,19 +78,51 @@ def _locked(output: str) -> Iterator[None]:
             content = stream.read()
             stream.close()
             raise held(output, content) from error
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(stream.fileno()), os.stat(path)):
-                break
+        if _is_still(stream, path):
+            break
         stream.close()  # its holder has just taken it away: this is nobody's file any more
     try:
-        stream.truncate(0)
+        check_lock(output, stream.read())
+    except UsageError:
+        stream.close()
+        raise
+    try:
+        stream.seek(0)
+        stream.truncate()
         stream.write(json.dumps(_holder()))
         stream.flush()
         yield
     finally:
         with suppress(OSError):
-            os.unlink(path)
+            if _is_still(stream, path):
+                os.unlink(path)
         stream.close()
         if not had_folder:
             with suppress(OSError):  # wrong use writes nothing, no empty folder either
                 os.rmdir(output)
+
+
+def _open_lock(path: str) -> IO[str]:
+    """Opens the file, which is held until the run ends; whoever is root writes through no link.
+
+    Raises:
+        UsageError: if there is something else under its name.
+    """
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise UsageError(f"{path} is no lock of ours; use another --output") from error
+        raise
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(number)
+        raise UsageError(f"{path} is no lock of ours; use another --output")
+    return os.fdopen(number, "r+", errors="replace")
+
+
+def _is_still(stream: IO[str], path: str) -> bool:
+    """Whether an open file still has its name."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(stream.fileno()), os.lstat(path))
+    return False

@@ -59,6 +59,54 @@ def test_claim_where_no_folder_can_be(tmp_path):
         pass
 
 
+def _link(path, other):
+    path.symlink_to(other)
+
+
+def _hard_link(path, other):
+    path.hardlink_to(other)
+
+
+def _copy(path, other):
+    path.write_text(other.read_text())
+
+
+def _pipe(path, _):
+    os.mkfifo(path)
+
+
+def _folder(path, _):
+    path.mkdir()
+
+
+@pytest.mark.parametrize("place", [_link, _hard_link, _copy, _pipe, _folder])
+def test_what_is_no_lock_of_ours_is_left_alone(tmp_path, place):
+    """Neither followed, if it is a link, nor overwritten, nor deleted."""
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("a year's work")
+    lock = tmp_path / "labels" / "_claim"
+    lock.parent.mkdir()
+    place(lock, thesis)
+    before = os.lstat(lock)
+    with pytest.raises(UsageError, match="_claim is no lock of ours"), claimed(str(lock.parent)):
+        pass
+    assert thesis.read_text() == "a year's work"
+    after = os.lstat(lock)
+    assert (after.st_ino, after.st_size, after.st_mode) == (
+        before.st_ino,
+        before.st_size,
+        before.st_mode,
+    )
+
+
+def test_a_link_that_leads_nowhere_makes_nothing(tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "_claim").symlink_to(tmp_path / "new")
+    with pytest.raises(UsageError, match="no lock of ours"), claimed(str(tmp_path / "labels")):
+        pass
+    assert not (tmp_path / "new").exists()
+
+
 def test_stores_without_a_claim_are_not_claimed():
     with claimed("s3://bucket/labels") as check:
         check()
@@ -132,6 +180,14 @@ def test_lease_of_a_dead_run_is_taken_over(bucket):
     with claimed(bucket) as check:
         check()
     assert not claim_object().exists()
+
+
+def test_an_object_that_is_no_lock_of_ours_is_left_alone(bucket):
+    claim_object().upload_from_string(b"a year's work")
+    threading.Event().wait(1.0)
+    with pytest.raises(UsageError, match="_claim is no lock of ours"), claimed(bucket):
+        pass
+    assert claim_object().download_as_bytes() == b"a year's work"
 
 
 def test_lease_that_only_seems_dead_is_left_alone(bucket, monkeypatch):
