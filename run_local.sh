@@ -5,7 +5,7 @@
 #   ./run_local.sh --input 'news/*.jsonl' --output labels  yours; takes what pipeline.score takes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-"$here/.ci/make_venv.sh" requirements.lock
+"$here/.ci/make_venv.sh" run
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 score=("$here/.venv/bin/python" -m pipeline.score)
 case " $* " in

