@@ -5,94 +5,52 @@ before, the share of rows in error. The distance is the Jensen-Shannon distance 
 to 1 (Lin 1991, "Divergence measures based on the Shannon entropy"; Endres and Schindelin 2003 for
 its root), which needs no correction where a bin is empty.
 
-How much is much: for small shifts the divergence in nats is an eighth of the population stability
-index, so a PSI of 0.1, by custom the border to "moved a little", is a distance of 0.134, and one of
-0.25, "moved a lot", is 0.212 (Siddiqi 2006, "Credit Risk Scorecards"). A small sample is some way
-off by chance alone: eight times the divergence times nm / (n + m) is about chi-squared distributed
-with a degree of freedom less than there are bins (for the PSI: Yurdakul and Naranjo 2020,
-"Statistical properties of the population stability index"). Only what the divergence has beyond
-that chance's 99.9th percentile is held against the borders.
+Severity: for small shifts the divergence in nats is an eighth of the population stability index, so
+a PSI of 0.1, by custom the border to a slight drift, is a distance of 0.134, and one of 0.25, a
+severe drift, is 0.212 (Siddiqi 2006, "Credit Risk Scorecards"). A small sample is some way off by
+chance alone: eight times the divergence times nm / (n + m) is about chi-squared distributed with a
+degree of freedom less than there are bins (for the PSI: Yurdakul and Naranjo 2020, "Statistical
+properties of the population stability index"). Its 99.9th percentile is the noise threshold, and
+only what the divergence has beyond it is held against the borders.
+
+In the manifest, severities are `no`, `little` and `much`, and the noise threshold is `by_chance`.
 """
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.training.corpus_profile import TOKEN_EDGES
 from pipeline.errors import DriftError
-from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, Stats, bin_counts
+from pipeline.quality import drift_sentences
+from pipeline.quality.drift_sentences import BEFORE, IN_TRAINING
+from pipeline.quality.profiles import Profile, histogram, label_shares, profile_of
+from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, Stats
 
-LITTLE = math.sqrt(0.1 / 8 / math.log(2))
-MUCH = math.sqrt(0.25 / 8 / math.log(2))
-CHANCE = 0.001
-
-IN_TRAINING, BEFORE = "in the training corpus", "in the run before"
-
-Profile = dict[str, Any]
+SLIGHT = math.sqrt(0.1 / 8 / math.log(2))
+SEVERE = math.sqrt(0.25 / 8 / math.log(2))
+SIGNIFICANCE = 0.001
 
 
-def profile_of(stats: Stats) -> Profile:
-    """What a run looks like, in the form of a bundle's profile (`model.training.corpus_profile`).
+class Pair(NamedTuple):
+    """Two histograms of one thing.
 
-    Of a cascade it is what the first model says of all rows: the profile is that model's, and the
-    second one's labels and confidence would look like drift.
-
-    Args:
-        stats: merged statistics.
+    Attributes:
+        what: the thing.
+        here: the run's histogram.
+        there: the other one's.
+        rows: that the run's is of.
+        other_rows: that the other one's is of.
+        sentence: what to say if it drifted.
     """
-    labelled, counts = stats.get("labelled", 0), stats.get("counts", {})
-    first = stats.get("first", stats)
-    by_label = first.get("rows_by_label", {})
-    confidence = np.sum(
-        [bin_counts(bins, CONFIDENCE_BINS) for bins in first.get("confidence", {}).values()],
-        axis=0,
-        initial=0,
-    )
-    lengths = bin_counts(stats.get("lengths", {}), LENGTH_BINS)
-    return {
-        "rows": sum(lengths),
-        "labelled_rows": labelled,
-        "label_shares": {name: rows / labelled for name, rows in by_label.items()},
-        "confidence": {"counts": np.broadcast_to(confidence, CONFIDENCE_BINS).tolist()},
-        "tokens": {"counts": lengths},
-        "unknown_share": counts.get("unknown_tokens", 0) / max(counts.get("tokens", 0), 1),
-        "all_rows": stats.get("rows", 0),
-        "error_share": (stats.get("rows", 0) - labelled) / max(stats.get("rows", 0), 1),
-    }
 
-
-def compare(run: Profile, other: Profile, where: str) -> list[dict[str, Any]]:
-    """Compares two profiles.
-
-    Args:
-        run: of this run.
-        other: of another one or of the training corpus.
-        where: what a sentence calls it: `in the training corpus`.
-
-    Returns:
-        Of each thing that both know (and that both have rows of) `what`, the Jensen-Shannon
-        `distance`, `by_chance` (what chance alone would hardly exceed), `moved` (`no`, `little`,
-        `much`), and a `sentence` if it did.
-    """
-    found = []
-    for what, p, q, n, m, sentence in _pairs(run, other, where):
-        if not (n and m and p.sum() and q.sum()):
-            continue
-        distance, by_chance = jensen_shannon(p, q), chance(p, q, n, m)
-        beyond = math.sqrt(max(distance**2 - by_chance**2, 0))
-        moved = "much" if beyond > MUCH else "little" if beyond > LITTLE else "no"
-        found.append(
-            {
-                "what": what,
-                "distance": round(distance, 4),
-                "by_chance": round(by_chance, 4),
-                "moved": moved,
-                "sentence": sentence if moved != "no" else None,
-            }
-        )
-    return found
+    what: str
+    here: np.ndarray
+    there: np.ndarray
+    rows: int
+    other_rows: int
+    sentence: str
 
 
 def drift(
@@ -106,42 +64,71 @@ def drift(
         previous: the manifest of the run before in a series, if there is one.
 
     Returns:
-        `training` and `previous`, each what `compare` found or None; `moved`: what moved, a
-        sentence each; `much`: whether any of it moved much.
+        `training` and `previous`, each what `compare` gives or None; `moved`: a sentence for each
+        thing that drifted; `much`: whether any drift is severe.
     """
     run = profile_of(stats)
     training = compare(run, profile, IN_TRAINING) if profile else None
     before = compare(run, profile_of(previous["stats"]), BEFORE) if previous else None
-    sentences = [
-        f"{part['sentence']} (Jensen-Shannon distance {part['distance']:.2f}, by chance up to "
-        f"{part['by_chance']:.2f})"
-        for part in [*(training or []), *(before or [])]
-        if part["moved"] != "no"
-    ]
+    drifted = [part for part in [*(training or []), *(before or [])] if part["moved"] != "no"]
     return {
         "training": training,
         "previous": before,
         "previous_finished": previous["finished"] if previous else None,
-        "moved": sentences,
-        "much": any(part["moved"] == "much" for part in [*(training or []), *(before or [])]),
+        "moved": [drift_sentences.with_distance(part) for part in drifted],
+        "much": any(part["moved"] == "much" for part in drifted),
     }
 
 
-def check_drift(found: Iterable[dict[str, Any] | None]) -> None:
-    """For a scheduler that wants to be told.
+def compare(run: Profile, other: Profile, where: str) -> list[dict[str, Any]]:
+    """Compares two profiles.
 
     Args:
-        found: what `drift` has found of each run; None where that failed.
+        run: of this run.
+        other: of another one or of the training corpus.
+        where: what a sentence calls it: `in the training corpus`.
+
+    Returns:
+        Of each thing that both know (and that both have rows of) `what`, the Jensen-Shannon
+        `distance`, `by_chance` (the noise threshold), `moved` (the severity: `no`, `little`,
+        `much`), and a `sentence` if it drifted.
+    """
+    parts = []
+    for pair in _pairs(run, other, where):
+        if not (pair.rows and pair.other_rows and pair.here.sum() and pair.there.sum()):
+            continue
+        distance = jensen_shannon(pair.here, pair.there)
+        noise = noise_threshold(pair.here, pair.there, pair.rows, pair.other_rows)
+        severity = severity_of(distance, noise)
+        parts.append(
+            {
+                "what": pair.what,
+                "distance": round(distance, 4),
+                "by_chance": round(noise, 4),
+                "moved": severity,
+                "sentence": pair.sentence if severity != "no" else None,
+            }
+        )
+    return parts
+
+
+def check_drift(drifts: Iterable[dict[str, Any] | None]) -> None:
+    """For a scheduler that is to notice.
+
+    Args:
+        drifts: what `drift` gave for each run; None where that failed.
 
     Raises:
-        DriftError: if anything moved much, or nothing is known.
+        DriftError: if any drift is severe, or unknown.
     """
-    for one in found:
+    for one in drifts:
         if one is None:
             raise DriftError("whether the corpus drifted is not known; the labels are published")
         if one["much"]:
-            told = "; ".join(one["moved"])
-            raise DriftError(f"the corpus drifted, the labels are published all the same: {told}")
+            sentences = "; ".join(one["moved"])
+            raise DriftError(
+                f"the corpus drifted, the labels are published all the same: {sentences}"
+            )
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
@@ -151,7 +138,7 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     return float(np.nan_to_num(jensenshannon(p, q, base=2)))
 
 
-def chance(p: np.ndarray, q: np.ndarray, n: int, m: int) -> float:
+def noise_threshold(p: np.ndarray, q: np.ndarray, n: int, m: int) -> float:
     """The distance that two samples of one corpus exceed once in a thousand times, at the most.
 
     Args:
@@ -165,74 +152,37 @@ def chance(p: np.ndarray, q: np.ndarray, n: int, m: int) -> float:
     bins = int(np.count_nonzero(p + q))
     if bins < 2:
         return 0.0
-    return min(1.0, math.sqrt(chdtri(bins - 1, CHANCE) * (1 / n + 1 / m) / 8 / math.log(2)))
+    return min(1.0, math.sqrt(chdtri(bins - 1, SIGNIFICANCE) * (1 / n + 1 / m) / 8 / math.log(2)))
 
 
-def _pairs(
-    run: Profile, other: Profile, where: str
-) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int, str]]:
-    """What is compared: name, two histograms, two numbers of rows, and what to say if it moved."""
+def severity_of(distance: float, noise: float) -> str:
+    """How severe a drift is by its distance beyond the noise threshold: `no`, `little`, `much`."""
+    beyond = math.sqrt(max(distance**2 - noise**2, 0))
+    return "much" if beyond > SEVERE else "little" if beyond > SLIGHT else "no"
+
+
+def _pairs(run: Profile, other: Profile, where: str) -> Iterator[Pair]:
+    """What is compared."""
+    labelled = run["labelled_rows"], other.get("labelled_rows", 0)
     labels = sorted({*run["label_shares"], *other.get("label_shares", {})})
-    p, q = (_shares(one, labels) for one in (run, other))
-    widest = int(np.argmax(np.abs(p - q))) if labels else 0
-    yield (
-        "label shares",
-        p,
-        q,
-        run["labelled_rows"],
-        other.get("labelled_rows", 0),
-        f"{labels[widest]} has {p[widest]:.1%} of the labels, but {q[widest]:.1%} {where}"
-        if labels
-        else "",
-    )
-    high, low = (_share_above(one, "confidence", 18) for one in (run, other))
-    yield (
-        "confidence",
-        *(_counts(one, "confidence", CONFIDENCE_BINS) for one in (run, other)),
-        run["labelled_rows"],
-        other.get("labelled_rows", 0),
-        f"{high:.1%} of the labels have a confidence of 0.9 or more, but {low:.1%} {where}",
-    )
-    p, q = (_counts(one, "tokens", LENGTH_BINS) for one in (run, other))
-    yield "text lengths", p, q, run["rows"], other.get("rows", 0), _of_lengths(p, q, where)
-    for what, key, rows, meaning in (
+    p, q = (label_shares(one, labels) for one in (run, other))
+    yield Pair("label shares", p, q, *labelled, drift_sentences.of_labels(labels, p, q, where))
+    p, q = (histogram(one, "confidence", CONFIDENCE_BINS) for one in (run, other))
+    yield Pair("confidence", p, q, *labelled, drift_sentences.of_confidence(p, q, where))
+    p, q = (histogram(one, "tokens", LENGTH_BINS) for one in (run, other))
+    rows = run["rows"], other.get("rows", 0)
+    yield Pair("text lengths", p, q, *rows, drift_sentences.of_lengths(p, q, where))
+    for what, key, of_rows, meaning in (
         ("unknown words", "unknown_share", "rows", "of the words are unknown to the tokenizer"),
         ("rows in error", "error_share", "all_rows", "of the rows are in error"),
     ):
         if key in other:
-            here, before = run[key], other[key]
-            yield (
+            here, there = run[key], other[key]
+            yield Pair(
                 what,
                 np.array([here, 1 - here]),
-                np.array([before, 1 - before]),
-                run[rows],
-                other.get(rows, 0),
-                f"{here:.1%} {meaning}, but {before:.1%} {where}",
+                np.array([there, 1 - there]),
+                run[of_rows],
+                other.get(of_rows, 0),
+                drift_sentences.of_share(here, there, meaning, where),
             )
-
-
-def _shares(profile: Profile, labels: list[str]) -> np.ndarray:
-    shares = profile.get("label_shares", {})
-    return np.array([shares.get(label, 0) for label in labels], float)
-
-
-def _counts(profile: Profile, key: str, bins: int) -> np.ndarray:
-    """A histogram; one with other bins (of an older bundle) says nothing."""
-    counts = profile.get(key, {}).get("counts", [])
-    return np.array(counts if len(counts) == bins else [0] * bins, float)
-
-
-def _share_above(profile: Profile, key: str, start: int) -> float:
-    counts = _counts(profile, key, CONFIDENCE_BINS)
-    return counts[start:].sum() / max(counts.sum(), 1)
-
-
-def _of_lengths(p: np.ndarray, q: np.ndarray, where: str) -> str:
-    """Tells of the length whose share has changed most."""
-    here, there = p / max(p.sum(), 1), q / max(q.sum(), 1)
-    widest = int(np.argmax(np.abs(here - there)))
-    last = f"to {TOKEN_EDGES[widest + 1] - 1}" if widest + 1 < LENGTH_BINS else "and more"
-    return (
-        f"{here[widest]:.1%} of the texts have {TOKEN_EDGES[widest]} {last} tokens, "
-        f"but {there[widest]:.1%} {where}"
-    )

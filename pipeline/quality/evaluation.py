@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.quality.stats import CONFIDENCE_BINS
 
 CONFIDENCE_LEVEL = 0.95
-FOREIGN = "(not a label of the bundle)"
+UNKNOWN_LABEL = "(not a label of the bundle)"
 
 Evaluation = dict[str, Any]
 
@@ -30,7 +30,7 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
         `rows` that were compared, `missing` (no true label), `in_error`, `foreign` (the bundle
         doesn't have the true label), `accuracy` with its 95 % Wilson score `interval` (Wilson
         1927, JASA 22), `accuracy_of_all`, `macro_f1` over the bundle's labels, `by_label`
-        (precision, recall, f1, rows), `matrix` (rows by true and given label, the foreign ones
+        (precision, recall, f1, rows), `matrix` (rows by true and given label, unknown labels
         last), `calibration` (per bin that has rows: rows, accuracy, mean score) and its
         `calibration_error`. None if no row could be compared.
     """
@@ -71,7 +71,7 @@ def evaluate(gold: dict[str, Any], labels: list[str]) -> Evaluation | None:
         },
         "matrix": {
             name: dict(zip(labels, map(int, cells[: len(labels)]), strict=True))
-            for name, cells in zip([*labels, FOREIGN], matrix, strict=True)
+            for name, cells in zip([*labels, UNKNOWN_LABEL], matrix, strict=True)
         },
         **calibration(gold["calibration"]),
     }
@@ -86,7 +86,7 @@ def wilson(right: int, rows: int) -> list[float]:
 
 
 def confusion_matrix(gold: dict[str, Any], labels: list[str]) -> np.ndarray:
-    """Rows by true label (one more for foreign ones) and given label, int [labels + 1, same]."""
+    """Rows by true label (one more for unknown labels) and given label, int [labels + 1, same]."""
     number = {label: place for place, label in enumerate(labels)}
     matrix = np.zeros((len(labels) + 1,) * 2, np.int64)
     for true, row in gold["confusion"].items():

@@ -1,45 +1,15 @@
-"""The report's figures: Matplotlib, as SVG to stand in a page.
+"""The report's figures, drawn with Matplotlib."""
 
-Colours are names of the page's style sheet, so that figures follow it into the dark; text stays
-text, in the page's font. A figure is about as wide as a telephone, where it is read without
-zooming.
-"""
-
-import io
-import logging
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
-# Stand-ins, each replaced by a property of the style sheet.
-INK, MUTED, ACCENT, SECOND, GRID = "#010101", "#020202", "#030303", "#040404", "#050505"
-PROPERTIES = {INK: "ink", MUTED: "muted", ACCENT: "accent", SECOND: "second", GRID: "grid"}
-WIDTH = 4.6  # inches
-MOST_BARS = 30
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "newsbeam",
-    "text.parse_math": False,  # a label may hold a dollar sign
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": GRID,
-}
+from pipeline.reporting.svg import ACCENT, MUTED, SECOND, as_svg, shortened
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # fonts that it misses, we don't use
+MOST_BARS = 30
 
 
 def bars(counts: dict[str, int], name: str) -> str:
@@ -48,10 +18,10 @@ def bars(counts: dict[str, int], name: str) -> str:
     total = sum(counts.values()) or 1
 
     def draw(axes: Axes) -> None:
-        found = axes.barh(range(len(names)), values, color=ACCENT)
+        drawn = axes.barh(range(len(names)), values, color=ACCENT)
         axes.set_yticks(range(len(names)), [shortened(text) for text in names])
         axes.invert_yaxis()
-        axes.bar_label(found, [f"{value / total:.1%}" for value in values], padding=4)
+        axes.bar_label(drawn, [f"{value / total:.1%}" for value in values], padding=4)
         axes.set_xlim(0, max(values, default=1) * 1.2 or 1)
         axes.set_xlabel("rows")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -59,7 +29,7 @@ def bars(counts: dict[str, int], name: str) -> str:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}") if few else EngFormatter())
         axes.grid(axis="x")
 
-    return _svg(draw, name, height=0.9 + 0.32 * max(len(names), 1))
+    return as_svg(draw, name, height=0.9 + 0.32 * max(len(names), 1))
 
 
 def histogram(
@@ -96,7 +66,7 @@ def histogram(
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.grid(axis="y")
 
-    return _svg(draw, name, height=2.7)
+    return as_svg(draw, name, height=2.7)
 
 
 def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, name: str) -> str:
@@ -133,7 +103,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, nam
         axes.set_xlabel("label that the model gave")
         axes.set_ylabel("true label")
 
-    return _svg(draw, name, height=1.6 + 0.42 * max(len(rows), 2))
+    return as_svg(draw, name, height=1.6 + 0.42 * max(len(rows), 2))
 
 
 def reliability(
@@ -154,7 +124,7 @@ def reliability(
         axes.grid()
         axes.legend(frameon=False, fontsize=9, loc="lower right")
 
-    return _svg(draw, name, height=3.2)
+    return as_svg(draw, name, height=3.2)
 
 
 def over_time(
@@ -195,32 +165,4 @@ def over_time(
                 frameon=False, fontsize=9, loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.12)
             )
 
-    return _svg(draw, name, height=2.4 + 0.12 * (len(values) if len(values) > 1 else 0))
-
-
-def shortened(text: str, most: int = 22) -> str:
-    """A name that fits beside a bar, without what is no printable character."""
-    text = "".join(sign if sign.isprintable() else " " for sign in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _svg(draw: Callable[[Axes], None], name: str, height: float) -> str:
-    with rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        draw(figure.add_subplot())
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(stream.getvalue(), name)
-
-
-def _for_page(svg: str, name: str) -> str:
-    """Cuts the SVG out of its file, and fits ids and colours to the page."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
-    svg = re.sub("<svg [^>]*>", f'<svg {box[0]} aria-hidden="true">', svg, count=1)
-    for colour, variable in PROPERTIES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return svg
+    return as_svg(draw, name, height=2.4 + 0.12 * (len(values) if len(values) > 1 else 0))

@@ -12,7 +12,7 @@ MANY_UNSURE = 0.1
 BADLY_CALIBRATED = 0.1
 
 
-def remarks(manifest: dict[str, Any]) -> list[str]:
+def findings(manifest: dict[str, Any]) -> list[str]:
     """The sentences; none if nothing stands out."""
     return [
         *_of_the_corpus(manifest),
@@ -49,29 +49,29 @@ def of_a_failing_model(manifest: dict[str, Any]) -> list[str]:
 
 
 def _of_the_corpus(manifest: dict[str, Any]) -> list[str]:
-    found = []
+    sentences = []
     rows, in_error = manifest["rows"], manifest["in_error"]
     if not rows:
-        found.append("The corpus has no rows.")
+        sentences.append("The corpus has no rows.")
     elif in_error >= MANY_ERRORS * rows:
         verb = "has" if in_error == 1 else "have"
-        found.append(
+        sentences.append(
             f"{plural(in_error, 'row')} ({percent(in_error / rows)}) {verb} no label, because "
             "something is wrong with the row; the reasons are below."
         )
     if manifest["bad_files"]:
         files = plural(len(manifest["bad_files"]), "file")
-        found.append(f"{files} could not be read to the end; they are listed below.")
-    return found
+        sentences.append(f"{files} could not be read to the end; they are listed below.")
+    return sentences
 
 
 def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
-    found = []
+    sentences = []
     stats = manifest["stats"]
     labelled = manifest["labelled"]
     truncated = stats.get("truncated", 0)
     if labelled and truncated >= MANY_TRUNCATED * labelled:
-        found.append(
+        sentences.append(
             f"{percent(truncated / labelled)} of the texts are longer than the model can see "
             f"({manifest['bundle']['max_tokens']} tokens); the rest of them was not looked at."
         )
@@ -82,11 +82,11 @@ def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
         if int(number) < 10
     )
     if labelled and unsure >= MANY_UNSURE * labelled:
-        found.append(
+        sentences.append(
             f"{percent(unsure / labelled)} of the labels have a confidence below 0.5: treat them "
             "as guesses."
         )
-    return [*found, *of_a_failing_model(manifest), *_of_the_evaluation(manifest)]
+    return [*sentences, *of_a_failing_model(manifest), *_of_the_evaluation(manifest)]
 
 
 def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:
@@ -96,25 +96,25 @@ def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:
         return ["No row has both a label and a true label, so accuracy is not known."]
     if not evaluation:
         return []
-    found = []
+    sentences = []
     if evaluation["foreign"]:
         names = [row["gold"] for _, _, row in gold["foreign_examples"]]
-        found.append(
+        sentences.append(
             f"{plural(evaluation['foreign'], 'row')} of {count(evaluation['rows'])} have a true "
-            f"label that the bundle doesn't have ({', '.join(names)}); they count as mistakes."
+            f"label that is unknown to the bundle ({', '.join(names)}); they count as mistakes."
         )
     held_out = manifest["bundle"]["metrics"].get("validation")
     if held_out is not None:
         right = round(held_out["accuracy"] * held_out["rows"])
         if evaluation["interval"][1] < wilson(right, held_out["rows"])[0]:
-            found.append(
+            sentences.append(
                 f"The accuracy here, {percent(evaluation['accuracy'])}, is lower than on the rows "
                 f"held out in training, {percent(held_out['accuracy'])}, by more than chance "
                 "explains."
             )
     if evaluation["calibration_error"] >= BADLY_CALIBRATED:
-        found.append(
+        sentences.append(
             "Confidence is not to be taken at its word here: it is off by "
             f"{percent(evaluation['calibration_error'])} on average."
         )
-    return found
+    return sentences

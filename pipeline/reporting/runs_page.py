@@ -5,8 +5,8 @@ from typing import Any
 from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.output import folder
-from pipeline.report import render
 from pipeline.reporting.humanize import moment
+from pipeline.reporting.page import render
 
 MOST_LABELS = 8  # lines of a figure
 
@@ -100,5 +100,5 @@ def _run(manifest: dict[str, Any]) -> dict[str, Any]:
         "seconds": manifest["seconds"],
         "rate": last / manifest["seconds"] if manifest["seconds"] else None,
         "accuracy": evaluation["accuracy"] if evaluation else None,
-        "moved": (manifest["drift"] or {}).get("moved", []),
+        "drift": (manifest["drift"] or {}).get("moved", []),
     }

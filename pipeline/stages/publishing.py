@@ -18,7 +18,7 @@ from pipeline.output.launch_context import read_notes
 from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.parts import Part, pack, plan_parts, rows_in
 from pipeline.quality.stats import Stats, merge
-from pipeline.report import write_report
+from pipeline.reporting.page import write_report
 from pipeline.worker.failures import failures_told
 
 FILES_AT_A_TIME = 200  # footers that one worker reads

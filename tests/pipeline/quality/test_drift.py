@@ -1,4 +1,4 @@
-"""Drift: what was shifted on purpose is told, a fresh sample of the same corpus is not."""
+"""Drift: what was shifted on purpose is reported, a fresh sample of the same corpus is not."""
 
 import math
 
@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import entropy
 
 from model.training.corpus_profile import label_profile, token_profile
-from pipeline.quality.drift import LITTLE, MUCH, chance, compare, drift, jensen_shannon, profile_of
+from pipeline.quality.drift import SEVERE, SLIGHT, compare, drift, jensen_shannon, noise_threshold
+from pipeline.quality.profiles import profile_of
 from pipeline.quality.stats import merge, table_stats
 from scored import LABELS, random_rows, scored_table
 
@@ -19,7 +20,7 @@ def run_of(seed, count=2000, unknown=0.04, **settings):
     return table_stats(scored_table(rows, **counts), 64)
 
 
-def moved(run, other):
+def severities(run, other):
     return {part["what"]: part["moved"] for part in compare(profile_of(run), other, "there")}
 
 
@@ -62,24 +63,24 @@ def test_borders_are_those_of_the_population_stability_index():
     q = p + np.array([0.0316, -0.0316] * 5)
     stability = float(np.sum((p - q) * np.log(p / q)))
     assert stability == pytest.approx(0.1, abs=0.005)
-    assert jensen_shannon(p, q) == pytest.approx(LITTLE, abs=0.005)
-    assert pytest.approx(LITTLE * math.sqrt(2.5)) == MUCH
+    assert jensen_shannon(p, q) == pytest.approx(SLIGHT, abs=0.005)
+    assert pytest.approx(SLIGHT * math.sqrt(2.5)) == SEVERE
 
 
-def test_chance_is_exceeded_about_as_often_as_it_says():
+def test_the_noise_threshold_is_exceeded_about_as_often_as_it_says():
     draw = np.random.default_rng(4)
     shares = draw.dirichlet(np.full(12, 3.0))
     over = 0
     for _ in range(2000):
         p, q = draw.multinomial(400, shares), draw.multinomial(900, shares)
-        over += jensen_shannon(p, q) > chance(p, q, 400, 900)
+        over += jensen_shannon(p, q) > noise_threshold(p, q, 400, 900)
     assert over <= 8  # two are expected
 
 
 @pytest.mark.parametrize("count", [5, 50, 300, 4000])
-def test_a_fresh_sample_has_not_moved(training, count):
+def test_a_fresh_sample_does_not_drift(training, count):
     for seed in range(1, 9):
-        assert set(moved(run_of(seed, count), training).values()) == {"no"}
+        assert set(severities(run_of(seed, count), training).values()) == {"no"}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,13 @@ def test_a_fresh_sample_has_not_moved(training, count):
         ({"unknown": 0.5}, "unknown words"),
     ],
 )
-def test_what_was_shifted_is_what_moved(training, settings, what):
-    found = moved(run_of(1, 600, **settings), training)
+def test_what_was_shifted_is_what_drifts(training, settings, what):
+    found = severities(run_of(1, 600, **settings), training)
     assert found.pop(what) == "much"
     assert set(found.values()) == {"no"}
 
 
-def test_the_sentences_say_what_moved_and_how_far(training):
+def test_the_sentences_say_what_drifted_and_how_far(training):
     stats = run_of(1, 600, shares=[0, 0, 1, 0], unknown=0.5)
     found = drift(stats, training)
     first, second = found["moved"]
@@ -107,7 +108,7 @@ def test_the_sentences_say_what_moved_and_how_far(training):
     assert found["previous"] is None
 
 
-def test_a_series_tells_rows_in_error_too():
+def test_a_series_compares_rows_in_error_too():
     before = {"stats": run_of(1), "finished": "2026-11-21T06:00:00+00:00"}
     same = drift(run_of(2), None, before)
     assert (same["training"], same["moved"], same["much"]) == (None, [], False)
@@ -122,4 +123,4 @@ def test_runs_without_labels_or_profile_are_not_compared(training):
     assert compare(profile_of(broken), training, "there") == []
     assert drift({}, training)["moved"] == []
     old = {**training, "tokens": {"counts": [1, 2, 3]}}
-    assert "text lengths" not in moved(run_of(1), old)
+    assert "text lengths" not in severities(run_of(1), old)

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from pipeline.quality.evaluation import FOREIGN, evaluate
+from pipeline.quality.evaluation import UNKNOWN_LABEL, evaluate
 from pipeline.quality.stats import merge, table_stats
 from scored import LABELS, random_rows, scored_table
 
@@ -71,7 +71,7 @@ def test_rows_in_error_without_gold_and_with_foreign_gold():
     assert (found["missing"], found["in_error"]) == (2, 1)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["accuracy_of_all"] == pytest.approx(2 / 4)
-    assert found["matrix"][FOREIGN] == {"Business": 0, "Sci/Tech": 0, "Sports": 0, "World": 1}
+    assert found["matrix"][UNKNOWN_LABEL] == {"Business": 0, "Sci/Tech": 0, "Sports": 0, "World": 1}
     assert found["by_label"]["World"]["precision"] == pytest.approx(2 / 3)
     assert found["by_label"]["World"]["recall"] == 1
 

@@ -1,4 +1,4 @@
-"""The page of a series: each run's numbers, and what moved."""
+"""The page of a series: each run's numbers, and drift."""
 
 import json
 from pathlib import Path

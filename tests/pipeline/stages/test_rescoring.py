@@ -17,7 +17,7 @@ from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import chosen_options, plan_run, second_bundle
 from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes
-from pipeline.quality.drift import profile_of
+from pipeline.quality.profiles import profile_of
 from pipeline.score import build, score
 
 
