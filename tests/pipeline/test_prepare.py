@@ -11,7 +11,7 @@ import pytest
 
 from model.bundle import read_prepared
 from model.tokenizers.tokenizer import Tokenizer
-from model.training.batches import read_examples
+from model.training.examples import read_examples
 from model.training.held_out import text_hashes
 from pipeline.launcher.command import run_command
 from pipeline.preparation.training_examples import add_counts, to_examples
