@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.plan import Plan, make_plan
+from pipeline.corpus.plan import Plan
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.launcher.launch import run_to_end

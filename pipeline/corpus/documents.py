@@ -25,7 +25,6 @@ FIELDS = "fields"  # a CSV row with too few or too many fields
 QUOTE = "quote"  # a CSV quote that is still open after a megabyte
 ENCODING = "encoding"  # bytes that are no UTF-8
 MODEL = "model"  # the model failed on this row alone
-ERROR_CODES = (BLANK, JSON, FIELDS, QUOTE, ENCODING, MODEL)
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PROBABILITIES = pa.list_(pa.float32())
@@ -68,7 +67,7 @@ class Source:
 
     Attributes:
         path: as it is written to the output's `source` column.
-        format: the name of its module in `pipeline.corpus.formats`.
+        format: its name in `pipeline.corpus.formats.registry`.
         size: bytes.
         rows: known from a footer; None where only reading to the end tells.
         fingerprint: changes when the content changes.
@@ -142,6 +141,11 @@ class Rows(NamedTuple):
 
     table: pa.Table
     error: pa.Array | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows; a table of no columns doesn't know."""
+        return self.table.num_rows if self.error is None else len(self.error)
 
 
 @dataclass(frozen=True)

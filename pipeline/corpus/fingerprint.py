@@ -16,7 +16,8 @@ from typing import NamedTuple
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline import storage
-from pipeline.corpus.documents import Source
+from pipeline.corpus.documents import ReadSettings, Source
+from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import BadFileError
 
 # A file that was changed a moment ago may change again within the clock's resolution.
@@ -89,14 +90,6 @@ class Fingerprints:
             self._learnt[path] = [*stamp, digest]
         return Seen(digest, *stamp)
 
-    def of(self, path: str) -> str:
-        """The fingerprint of the file at `path`.
-
-        Raises:
-            OSError: if it cannot be read.
-        """
-        return self.look(path).digest
-
 
 def hash_file(path: str, size: int) -> str:
     """SHA-256 of the first `size` bytes of a file on a disk."""
@@ -108,6 +101,20 @@ def hash_file(path: str, size: int) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def fingerprint_input(
+    path: str, kind: str, reading: ReadSettings, fingerprints: Fingerprints
+) -> Seen:
+    """The fingerprint of one input as `find_inputs` names it."""
+    files = FORMATS[kind].files
+    if files is None:
+        return fingerprints.look(path)
+    seen = [fingerprints.look(file) for file in files(path, reading)]
+    if len(seen) == 1:
+        return Seen(seen[0].digest, seen[0].size, None)
+    digest = hashlib.sha256("\n".join(one.digest for one in seen).encode()).hexdigest()
+    return Seen(f"sha256:{digest}", sum(one.size for one in seen), None)
+
+
 def check_unchanged(source: Source) -> None:
     """Holds a source against what it was when the run was planned.
 
@@ -116,7 +123,8 @@ def check_unchanged(source: Source) -> None:
     Raises:
         BadFileError: if its content is another, or it has gone.
     """
-    if source.format == "tfds":
+    format = FORMATS[source.format]
+    if format.files is not None:
         return
     changed = BadFileError(source.path, "it has changed since the run was planned")
     try:
@@ -128,8 +136,8 @@ def check_unchanged(source: Source) -> None:
         status = os.stat(path)
         if status.st_mtime_ns == source.modified_ns and status.st_size == source.size:
             return
-        may_grow = source.format in ("csv", "jsonl") and status.st_size > source.size
-        if not may_grow and status.st_size != source.size:
+        has_grown = format.may_grow and status.st_size > source.size
+        if not has_grown and status.st_size != source.size:
             raise changed
         if _hash_once(path, source.size, status.st_mtime_ns) != source.fingerprint:
             raise changed

@@ -3,19 +3,8 @@
 import os
 
 from pipeline import storage
+from pipeline.corpus.formats.registry import by_ending, by_prefix
 from pipeline.errors import UsageError
-
-ENDINGS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".jsonl": "jsonl",
-    ".jsonl.gz": "jsonl",
-    ".ndjson": "jsonl",
-    ".ndjson.gz": "jsonl",
-}
-TFDS_PREFIX = "tfds:"
 
 
 def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tuple[str, str]]:
@@ -36,8 +25,9 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
     """
     found: dict[str, str] = {}
     for pattern in patterns:
-        if pattern.startswith(TFDS_PREFIX):
-            found[pattern] = "tfds"
+        named = by_prefix(pattern)
+        if named is not None:
+            found[pattern] = named
             continue
         paths = _expand(pattern)
         if not paths:
@@ -53,9 +43,9 @@ def format_of(path: str) -> str:
     Raises:
         UsageError: if it tells none.
     """
-    for ending, name in ENDINGS.items():
-        if path.lower().endswith(ending):
-            return name
+    name = by_ending(path)
+    if name is not None:
+        return name
     raise UsageError(
         f"cannot tell the format of {path} from its ending; name it with --input_format, "
         f"or pick the files with a pattern such as 'DIR/*.parquet'"

@@ -8,10 +8,10 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from model.engines.choose import PRECISIONS
+from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.presets import add_preset_argument, apply_preset
 
-FORMATS = ("parquet", "csv", "jsonl", "tfds")
 SHARD_ROWS = 16_384
 
 
@@ -55,7 +55,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     )
     corpus.add_argument(
         "--input_format",
-        choices=FORMATS,
+        choices=tuple(FORMATS),
         help="the format of all inputs (default: told by each file's ending)",
     )
     corpus.add_argument(

@@ -10,7 +10,8 @@ from model.cascade import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.plan import Plan, make_plan
+from pipeline.corpus.plan import Plan
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.presets import preset_engine
 from pipeline.output.incremental import known_fingerprints

@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.fingerprint import Fingerprints
-from pipeline.corpus.plan import Plan, fingerprint_input, load_plan
+from pipeline.corpus.fingerprint import Fingerprints, fingerprint_input
+from pipeline.corpus.plan import Plan, load_plan
 from pipeline.corpus.same_run import continued
 from pipeline.errors import BadFileError, UsageError
 from pipeline.output import folder

@@ -3,7 +3,7 @@
 import os
 
 from pipeline import storage
-from pipeline.corpus.inputs import TFDS_PREFIX
+from pipeline.corpus.formats.registry import by_prefix
 from pipeline.errors import UsageError
 
 
@@ -25,10 +25,12 @@ def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> li
     """
     root = _real(output)
     for pattern in patterns:
-        if not pattern.startswith(TFDS_PREFIX) and _is_within(_real(_fixed_part(pattern)), root):
+        if by_prefix(pattern) is None and _is_within(_real(_fixed_part(pattern)), root):
             raise UsageError(f"the input {pattern} lies in the output folder {output}")
     left = [
-        (path, kind) for path, kind in inputs if kind == "tfds" or not _is_within(_real(path), root)
+        (path, kind)
+        for path, kind in inputs
+        if by_prefix(path) is not None or not _is_within(_real(path), root)
     ]
     if not left:
         raise UsageError(f"no input: all that is asked for lies in the output folder {output}")

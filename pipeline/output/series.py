@@ -13,6 +13,7 @@ import os
 from typing import Any, NamedTuple
 
 from pipeline import layout, storage
+from pipeline.corpus.formats.registry import by_prefix
 from pipeline.output import folder
 
 TIME = "%Y%m%dT%H%M%SZ"
@@ -90,7 +91,7 @@ def _gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
 
 def place(path: str, working_folder: str | None = None) -> str:
     """One name for an input, from whichever folder and however it was named."""
-    if not storage.is_local(path) or path.startswith("tfds:"):
+    if not storage.is_local(path) or by_prefix(path) is not None:
         return path
     path = storage.local_path(path)
     return os.path.normpath(os.path.join(working_folder or os.getcwd(), path))

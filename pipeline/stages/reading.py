@@ -23,7 +23,8 @@ from pipeline.corpus.documents import (
     with_piece,
 )
 from pipeline.corpus.fingerprint import check_unchanged
-from pipeline.corpus.plan import Plan, format_module, load_plan
+from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.plan import Plan, load_plan
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.worker.failures import failures_told
@@ -82,7 +83,7 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
     schema = document_schema(plan.schema, plan.columns)
     stretches = _unchanged(
         source,
-        format_module(source.format).read(
+        FORMATS[source.format].reader.read(
             source.path, item.start, item.rows, columns.names(), plan.reading, source.size
         ),
     )
@@ -165,7 +166,7 @@ def to_documents(
     Raises:
         BadFileError: if probabilities are not those of the source's labels.
     """
-    count = len(stretch.error) if stretch.error is not None else stretch.table.num_rows
+    count = stretch.num_rows
     error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
     wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
     wanted |= {name: schema.field(CARRIED + new).type for name, new in columns.carry}

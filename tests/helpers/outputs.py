@@ -7,6 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# Of rows: `error` is "code: detail" with one of these.
+ERROR_CODES = {"blank", "json", "fields", "quote", "encoding", "model"}
+
 
 def manifest(output: Path) -> dict[str, Any]:
     """The manifest of a published folder."""

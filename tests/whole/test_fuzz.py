@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
-from pipeline.corpus.documents import ERROR_CODES, ReadSettings, with_piece
-from pipeline.corpus.plan import make_plan
+from outputs import ERROR_CODES
+from pipeline.corpus.documents import ReadSettings, with_piece
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.stages.batches import Scorer
 from pipeline.stages.reading import read_item

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
-from pipeline.corpus.documents import DICTIONARY, ERROR_CODES, ReadSettings, with_piece
-from pipeline.corpus.plan import make_plan
+from outputs import ERROR_CODES
+from pipeline.corpus.documents import DICTIONARY, ReadSettings, with_piece
+from pipeline.corpus.planner import make_plan
 from pipeline.output.checkpoints import finished_files, read_stats, write_table
 from pipeline.output.parts import Part, pack
 from pipeline.stages.batches import Scorer

@@ -15,7 +15,8 @@ from pipeline import storage
 from pipeline.corpus.documents import Facts, ReadSettings
 from pipeline.corpus.fingerprint import Seen
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.plan import load_plan, make_plan, save_plan
+from pipeline.corpus.plan import load_plan, save_plan
+from pipeline.corpus.planner import make_plan
 from pipeline.output.checkpoints import finished_files
 from pipeline.output.parts import PART_BYTES, plan_parts
 from pipeline.stages import publishing

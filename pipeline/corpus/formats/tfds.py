@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.corpus.documents import Facts, ReadSettings, Rows
-from pipeline.corpus.inputs import TFDS_PREFIX
 from pipeline.errors import BadFileError, UsageError
 
+PREFIX = "tfds:"
 BATCH_ROWS = 1024
 
 
@@ -79,7 +79,7 @@ def read(
 def _open(path: str, settings: ReadSettings) -> tuple[Any, str]:
     import tensorflow_datasets as tfds
 
-    name, _, split = path.removeprefix(TFDS_PREFIX).rpartition("/")
+    name, _, split = path.removeprefix(PREFIX).rpartition("/")
     where = settings.tfds_data_dir
     place = where or "TFDS's own data folder"
     if not name:

@@ -8,7 +8,7 @@ from fakes import write_jsonl
 from outputs import state
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.plan import make_plan
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.output import folder
 

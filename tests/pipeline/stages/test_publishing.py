@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings, with_piece
-from pipeline.corpus.plan import make_plan
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output import folder, parts
 from pipeline.output.checkpoints import read_stats, write_table

@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.documents import ReadSettings, WorkItem
-from pipeline.corpus.plan import load_plan, make_plan, save_plan
+from pipeline.corpus.plan import load_plan, save_plan
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 
 

@@ -1,0 +1,87 @@
+"""The formats: a format is one file beside this one, and one line here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.corpus.documents import Facts, ReadSettings, Rows
+from pipeline.corpus.formats import delimited, jsonl, parquet, tfds
+
+
+class Reader(Protocol):
+    """What a format's module has."""
+
+    def inspect(self, path: str, settings: ReadSettings, /) -> Facts:
+        """Says what can be known without reading all of an input.
+
+        Raises:
+            BadFileError: if it can't be read.
+        """
+
+    def read(
+        self,
+        path: str,
+        start: int,
+        rows: int | None,
+        columns: list[str],
+        settings: ReadSettings,
+        file_size: int | None = None,
+        /,
+    ) -> Iterator[Rows]:
+        """Reads rows in their order.
+
+        Args:
+            path: the input.
+            start: the first row; 0 where `inspect` doesn't say how many rows there are.
+            rows: how many; None for all up to the end.
+            columns: which columns, by the input's own names.
+            settings: what a person said of the input.
+            file_size: bytes of the file when the run was planned: what was added since is not read.
+
+        Raises:
+            BadFileError: if it can't be read so far.
+        """
+
+
+@dataclass(frozen=True)
+class Format:
+    """What is known of a format.
+
+    Attributes:
+        reader: its module.
+        endings: of its files' names, in small letters.
+        prefix: of its inputs, where they are no files but names of something else.
+        files: the files in which such an input lies, for fingerprints.
+        may_grow: whether a file is still the same one if something was added at its end. Not so
+            with a footer, nor where only reading to the end tells what is whole.
+    """
+
+    reader: Reader
+    endings: tuple[str, ...] = ()
+    prefix: str | None = None
+    files: Callable[[str, ReadSettings], list[str]] | None = None
+    may_grow: bool = False
+
+
+FORMATS = {
+    "parquet": Format(parquet, (".parquet", ".pq")),
+    "csv": Format(delimited, (".csv", ".csv.gz"), may_grow=True),
+    "jsonl": Format(jsonl, (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), may_grow=True),
+    "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
+}
+
+
+def by_prefix(text: str) -> str | None:
+    """The name of the format of an input that is no file; None for a file, folder or pattern."""
+    for name, format in FORMATS.items():
+        if format.prefix is not None and text.startswith(format.prefix):
+            return name
+    return None
+
+
+def by_ending(path: str) -> str | None:
+    """The name of the format that a file's ending tells, if it tells one."""
+    for name, format in FORMATS.items():
+        if path.lower().endswith(format.endings):
+            return name
+    return None

@@ -1,0 +1,162 @@
+"""From inputs to a plan: what is in them, and how the work is cut."""
+
+import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pipeline import storage
+from pipeline.corpus.documents import Facts, ReadSettings, Source, WorkItem
+from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
+from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.plan import Plan, is_cascade
+from pipeline.corpus.schema import check_teachers, choose_columns, teachers_labels, unite
+from pipeline.errors import BadFileError, UsageError
+
+LOOKERS = 32  # inputs in a store that are looked into at a time
+LOCAL_LOOKERS = 4
+TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
+
+
+def make_plan(
+    inputs: list[tuple[str, str]],
+    text_columns: list[str],
+    settings: dict[str, Any],
+    *,
+    id_column: str | None = None,
+    carry_columns: list[str] | None = None,
+    gold_column: str | None = None,
+    probabilities_column: str | None = None,
+    reading: ReadSettings,
+    limit: int | None = None,
+    on_bad_file: str = "fail",
+    fingerprints: Fingerprints | None = None,
+) -> Plan:
+    """Looks into every input and cuts the work.
+
+    Args:
+        inputs: pairs of path and format, from `find_inputs`.
+        text_columns: the columns that are joined and labelled.
+        settings: what else decides the result (bundle digest, engine, ...), as JSON values.
+        id_column: the column that names a row.
+        carry_columns: columns to copy, each `name` or `name:new_name`, or `all`.
+        gold_column: the column with the true label.
+        probabilities_column: the column with a teacher's probabilities, in the inputs that have it.
+        reading: what the formats must be told.
+        limit: take only so many rows.
+        on_bad_file: `fail` or `skip`.
+        fingerprints: where they are remembered, if not in the usual place.
+
+    Raises:
+        UsageError: for a missing column, clashing inputs, or an input that can't be read.
+    """
+    sources: list[Source] = []
+    facts: list[Facts] = []
+    skipped: list[tuple[str, str]] = []
+    with fingerprints or Fingerprints() as known:
+        for (path, kind), looked in _look_into(inputs, reading, known):
+            if isinstance(looked, Exception):
+                reason = looked.reason if isinstance(looked, BadFileError) else _reason(looked)
+                if on_bad_file == "fail":
+                    raise UsageError(f"cannot read {path}: {reason}") from looked
+                skipped.append((path, reason))
+                continue
+            seen, found = looked
+            sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
+            facts.append(found)
+    schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
+    columns = choose_columns(
+        schemas,
+        text_columns,
+        id_column,
+        carry_columns or [],
+        gold_column,
+        is_cascade(settings),
+        probabilities_column,
+    )
+    labels = [(path, teachers_labels(path, one, probabilities_column)) for path, one in schemas]
+    check_teachers(labels)
+    sources = [
+        dataclasses.replace(source, labels=names)
+        for source, (_, names) in zip(sources, labels, strict=True)
+    ]
+    items = _cut(sources, facts, reading, limit)
+    return Plan(
+        settings={**settings, "limit": limit},
+        columns=columns,
+        schema=unite(schemas, columns),
+        reading=reading,
+        sources=sources,
+        items=items,
+        skipped=skipped,
+    )
+
+
+def _look_into(
+    inputs: list[tuple[str, str]], reading: ReadSettings, fingerprints: Fingerprints
+) -> Iterator[tuple[tuple[str, str], tuple[Seen, Facts] | BadFileError | OSError]]:
+    """Fingerprints and inspects inputs, in their order; what can't be read comes with its error.
+
+    Many at a time, since in a store nearly all of it is waiting for answers: five requests of
+    some 50 ms for each file, which for 20,000 files are more than an hour one after the other.
+    """
+
+    def look(one: tuple[str, str]) -> tuple[Seen, Facts] | BadFileError | OSError:
+        try:
+            seen = fingerprint_input(*one, reading, fingerprints)
+            return seen, FORMATS[one[1]].reader.inspect(one[0], reading)
+        except (BadFileError, OSError) as error:
+            return error
+
+    remote = any(not storage.is_local(path) for path, _ in inputs)
+    pool = ThreadPoolExecutor(LOOKERS if remote else LOCAL_LOOKERS)
+    try:
+        yield from zip(inputs, pool.map(look, inputs), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after a bad file nobody wants the rest
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _cut(
+    sources: list[Source],
+    facts: list[Facts],
+    reading: ReadSettings,
+    limit: int | None,
+) -> list[WorkItem]:
+    items: list[WorkItem] = []
+    left = limit
+    for number, (source, found) in enumerate(zip(sources, facts, strict=True)):
+        rows = found.rows
+        if left is not None:
+            rows = min(left, _count(source, reading, left) if rows is None else rows)
+            left -= rows
+        for start, length in _pieces(rows, found.shards, reading.shard_rows * TABLES_PER_ITEM):
+            items.append(WorkItem(len(items), number, start, length))
+        if left == 0:
+            break
+    return items
+
+
+def _pieces(rows: int | None, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
+    """Start and length of the pieces of one source; an empty source is one piece of no rows."""
+    if rows is None:
+        return [(0, None)]
+    pieces: list[tuple[int, int | None]] = []
+    start = 0
+    for length in shards or [rows]:
+        end = min(start + length, rows)
+        while start < end:
+            step = min(most, end - start)
+            pieces.append((start, step))
+            start += step
+    return pieces or [(0, 0)]
+
+
+def _count(source: Source, reading: ReadSettings, most: int) -> int:
+    """Counts the rows of a text file, up to `most`."""
+    reader = FORMATS[source.format].reader
+    stretches = reader.read(source.path, 0, most, [], reading, source.size)
+    return sum(stretch.num_rows for stretch in stretches)
