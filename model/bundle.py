@@ -4,7 +4,9 @@
     transform/         what tf.Transform wrote: text -> token ids
     saved_model/       `serve(token_ids int32[batch, length]) -> float32[batch, labels]`
     model.weights.h5   Keras weights, to train on or to look inside
+    README.md          a model card, if somebody wrote one; nothing reads it
 
+A folder that holds anything else is no bundle: what loads it might pick up more than was saved.
 Importing this module loads neither TensorFlow nor Keras; `save_bundle` does.
 """
 
@@ -24,6 +26,7 @@ FORMAT = 1
 PREPARED_FORMAT = 2  # of the folder that `pipeline.prepare` writes; 1 had no hashes of the texts
 MANIFEST = "bundle.json"
 WEIGHTS = "model.weights.h5"
+UNLISTED = (MANIFEST, "README.md")  # files that bundle.json needn't list
 RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
 
 
@@ -87,8 +90,8 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
     """Reads `bundle.json` and checks every file against it.
 
     Raises:
-        BundleError: The folder isn't there, is no bundle, lacks a file, has a changed one, or was
-            written by a newer version of newsbeam.
+        BundleError: The folder isn't there, is no bundle, lacks a file, has a changed one or one
+            more, or was written by a newer version of newsbeam.
     """
     folder = Path(path)
     manifest = folder / MANIFEST
@@ -100,6 +103,12 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
     fields = _fields(content, manifest)
     for name, expected in sorted(fields["files"].items()):
         _check_file(folder, name, expected)
+    if unlisted := sorted(_names(folder) - set(fields["files"]) - set(UNLISTED)):
+        more = f" and {len(unlisted) - 1} more" if len(unlisted) > 1 else ""
+        raise BundleError(
+            f"{folder} holds {unlisted[0]}{more}, which its {MANIFEST} doesn't list: not the "
+            "bundle that was saved"
+        )
     return Bundle(path=str(folder), digest=hashlib.sha256(content).hexdigest(), **fields)
 
 
@@ -232,7 +241,9 @@ def _fields(content: bytes, manifest: Path) -> dict[str, Any]:
             f"{manifest.parent} has layout {version}, and this newsbeam knows {FORMAT}: upgrade it"
         )
     expected = {field.name for field in dataclasses.fields(Bundle)} - {"path", "digest"}
-    if set(fields) != expected or not isinstance(fields["files"], dict):
+    files = fields.get("files")
+    listed = isinstance(files, dict) and all(isinstance(digest, str) for digest in files.values())
+    if set(fields) != expected or not files or not listed:
         raise BundleError(f"{manifest} is damaged: make the bundle again")
     for name in ("labels", "text_columns"):
         fields[name] = tuple(fields[name])
@@ -264,8 +275,16 @@ def _export(network: Any, spec: Mapping[str, Any], output: Path) -> None:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+    return {name: _sha256(folder / name) for name in sorted(_names(folder))}
+
+
+def _names(folder: Path) -> set[str]:
+    """What lies in a folder and below, links to folders among it; not the folders themselves."""
+    return {
+        entry.relative_to(folder).as_posix()
+        for entry in folder.rglob("*")
+        if entry.is_symlink() or not entry.is_dir()
+    }
 
 
 def _sha256(file: Path) -> str:

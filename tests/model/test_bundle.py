@@ -127,6 +127,29 @@ def test_network_of_no_known_kind():
             lambda f: edit(f, files={"/etc/hosts": "0"}),
             "{f} is damaged: '/etc/hosts' leads out of it",
         ),
+        (
+            lambda f: edit(f, files={}),
+            "{f}/bundle.json is damaged: make the bundle again",
+        ),
+        (
+            lambda f: edit(f, files={"model.weights.h5": 0}),
+            "{f}/bundle.json is damaged: make the bundle again",
+        ),
+        (
+            lambda f: (f / "saved_model/saved_model.pbtxt").touch(),
+            "{f} holds saved_model/saved_model.pbtxt, which its bundle.json doesn't list: not the "
+            "bundle that was saved",
+        ),
+        (
+            lambda f: [(f / "transform" / name).touch() for name in ("README.md", "a", "b")],
+            "{f} holds transform/README.md and 2 more, which its bundle.json doesn't list: not the "
+            "bundle that was saved",
+        ),
+        (
+            lambda f: (f / "saved_model/assets.extra").symlink_to("/etc"),
+            "{f} holds saved_model/assets.extra, which its bundle.json doesn't list: not the "
+            "bundle that was saved",
+        ),
     ],
 )
 def test_a_damaged_bundle_is_told_in_one_line(copy, damage, message):
@@ -134,6 +157,12 @@ def test_a_damaged_bundle_is_told_in_one_line(copy, damage, message):
     with pytest.raises(BundleError) as caught:
         load_bundle(copy)
     assert str(caught.value) == message.format(f=copy)
+
+
+def test_a_model_card_and_empty_folders_may_lie_in_a_bundle(copy, toy_bundle):
+    (copy / "README.md").write_text("What it is good for.")
+    (copy / "saved_model/assets").mkdir(exist_ok=True)
+    assert load_bundle(copy).digest == toy_bundle.digest
 
 
 def save(output, prepared, network=None):
