@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from model.terminal import say
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser without abbreviations; its errors are one line and name what was meant."""
@@ -27,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints one line and exits with 2."""
-        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        say(f"{self.prog}: error: {message}", sys.stderr)
         raise SystemExit(2)
 
 

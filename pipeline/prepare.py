@@ -10,6 +10,7 @@ from collections.abc import Callable
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from model.terminal import say
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
@@ -154,14 +155,14 @@ def prepare(argv: list[str]) -> int:
             run(plan, options.output, beam_options, vocabulary)
     description = storage.read_json(storage.join(options.output, PREPARED))
     if not is_new:
-        print(f"nothing to do: {options.output} holds this very data")
+        say(f"nothing to do: {options.output} holds this very data")
     labels = ", ".join(f"{label} {rows}" for label, rows in description["rows_by_label"].items())
     if description["teacher_rows"]:
         labels += f"; {description['teacher_rows']} labelled by a teacher"
-    print(f"{description['rows']} examples ({labels}) in {options.output}")
+    say(f"{description['rows']} examples ({labels}) in {options.output}")
     if description["skipped"]:
         reasons = ", ".join(f"{why} {rows}" for why, rows in description["skipped"].items())
-        print(f"left out: {reasons}")
+        say(f"left out: {reasons}")
     return 0
 
 

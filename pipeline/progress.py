@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import IO
 
+from model.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
@@ -39,16 +40,16 @@ def watch(output: str, stream: IO[str], once: bool = False) -> int:
         plan = load_plan(storage.join(works[0], layout.PLAN))
         finished = FinishedWork(plan, works[0])
         if once:
-            print(sentence(finished.look(), _resting()), file=stream)
+            say(sentence(finished.look(), _resting()), stream)
             return 0
         _follow(path, output, works[0], finished, Display(stream))
     manifest = folder.published_manifest(path)
     if manifest is None:
         raise NewsbeamError(f"the run in {path} was given up")
-    print(
+    say(
         f"done: {plural(manifest['rows'], 'row')}, {count(manifest['in_error'])} in error, "
         f"finished {manifest['finished']} after {duration(manifest['seconds'])}: {path}",
-        file=stream,
+        stream,
     )
     return 0
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from model.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
@@ -19,7 +20,7 @@ def write_again(argv: list[str]) -> int:
     if manifest is None:
         raise UsageError(f"there is no finished run in {options.output}")
     write_report(options.output, manifest)
-    print(f"the report lies in {storage.join(options.output, layout.REPORT)}")
+    say(f"the report lies in {storage.join(options.output, layout.REPORT)}")
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any
 
+from model.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError
@@ -13,6 +14,7 @@ from pipeline.layout import DIGEST_CHARACTERS
 from pipeline.output import folder
 from pipeline.output.checkpoints import finished_files
 from pipeline.reporting.runs_page import write_series
+from pipeline.reporting.text_table import text_table
 
 COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
 RIGHT = ("inputs", "rows", "errors", "duration")
@@ -68,20 +70,10 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def as_text(runs: list[dict[str, Any]]) -> str:
+def as_lines(runs: list[dict[str, Any]]) -> list[str]:
     """The runs as a table for people."""
-    lines = [list(COLUMNS)]
-    for run in runs:
-        shown = {**run, "duration": _duration(run["seconds"])}
-        lines.append([_cell(shown[name]) for name in COLUMNS])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if name in RIGHT else cell.ljust(width)
-            for cell, width, name in zip(line, widths, COLUMNS, strict=True)
-        ).rstrip()
-        for line in lines
-    )
+    shown = [{**run, "duration": _duration(run["seconds"])} for run in runs]
+    return text_table(COLUMNS, [[_cell(run[name]) for name in COLUMNS] for run in shown], RIGHT)
 
 
 def _cell(value: Any) -> str:
@@ -106,16 +98,13 @@ def runs(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object a run")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
-    found = list_runs(options.output)
-    if not found:
+    listed = list_runs(options.output)
+    if not listed:
         raise UsageError(f"there are no runs in {options.output}")
-    if options.json:
-        print("\n".join(json.dumps(run) for run in found))
-    else:
-        print(as_text(found))
+    for line in map(json.dumps, listed) if options.json else as_lines(listed):
+        say(line)
     if options.html:
-        path = write_series(options.output)
-        print(f"the page lies in {path}", file=sys.stderr)
+        say(f"the page lies in {write_series(options.output)}", sys.stderr)
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import psutil
 
+from model.terminal import ready_streams, say
 from pipeline.errors import NewsbeamError, one_line
 from pipeline.launcher.launch import is_stuck
 
@@ -31,7 +32,9 @@ def main(command: Callable[[list[str]], int]) -> NoReturn:
     try:
         atexit._run_exitfuncs()
         sys.stdout.flush()
-    except Exception as error:  # a full disk, a pipe that nobody reads any more
+    except BrokenPipeError:
+        pass  # nobody reads any more: `say` has more on it
+    except Exception as error:  # a full disk
         tell(one_line(error))
         code = code or STOPPED
     leave(code)
@@ -49,6 +52,7 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
     """
     argv = sys.argv[1:] if argv is None else argv
     verbose = "--verbose" in argv
+    ready_streams()
     if not verbose:
         silence()
     before = _handle(_stop)
@@ -75,10 +79,11 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
 
 
 def tell(message: str, verbose: bool = False) -> None:
-    """Prints an error for a person."""
+    """Reports an error to a person."""
     if verbose:
-        traceback.print_exc()
-    print(f"newsbeam: {message}", file=sys.stderr, flush=True)
+        for line in traceback.format_exc().splitlines():
+            say(line, sys.stderr)
+    say(f"newsbeam: {message}", sys.stderr)
 
 
 def silence() -> None:

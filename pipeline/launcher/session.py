@@ -12,6 +12,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.engines.processor import no_bfloat16
+from model.terminal import say
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
 from pipeline.corpus.same_run import is_same
@@ -93,9 +94,9 @@ class Session:
         plan = plan_inputs(new) if new else None
         if plan is None or not plan.sources:
             for path, reason in plan.skipped if plan else []:
-                print(f"skipped: {path}: {reason}")
+                say(f"skipped: {path}: {reason}")
             count = len(self._inputs)
-            print(f"nothing new: all {count:,} inputs that can be read are scored in {root}")
+            say(f"nothing new: all {count:,} inputs that can be read are scored in {root}")
             return
         name = series.next_run()
         run(series.run_folder(name), plan, notes_of(series, name, plan, replaces))
@@ -127,7 +128,7 @@ class Session:
             leave_notes(work, self._bundle, run_before(output), self._then, options.then)
             if self._detach:
                 hand_over(pipeline)
-                print(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
+                say(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
                 return
             with showing_progress(plan, work):
                 run_to_end(pipeline, work, checks, EXPLAIN_SECONDS if is_watched else 0.0)
@@ -135,7 +136,7 @@ class Session:
         if manifest is None:
             raise NewsbeamError(f"{output} was not published")
         if not is_new:
-            print(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
+            say(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
         print_summary(output, manifest, time.monotonic() - started if is_new else None)
         self.drift.append(manifest["drift"])
 

@@ -11,6 +11,7 @@ from typing import IO
 
 from tqdm import tqdm
 
+from model.terminal import say
 from pipeline.corpus.plan import Plan
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.reporting.humanize import count, duration, percent, plural
@@ -88,8 +89,7 @@ class Display:
             self._bar.refresh()
         elif now >= self._next_line:
             self._next_line = now + LINE_SECONDS
-            told = sentence(done, self._speed)
-            print(f"{percent(done.share)}: {told}", file=self._stream, flush=True)
+            say(f"{percent(done.share)}: {sentence(done, self._speed)}", self._stream)
 
     def close(self) -> None:
         """Ends the bar's line."""

@@ -1,12 +1,15 @@
 """What a run prints when it is done: a few rows, the counts, and where the Parquet lies."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from model.terminal import say
 from pipeline import storage
 from pipeline.layout import REPORT
 from pipeline.reporting.findings import of_a_failing_model, of_the_cascade
+from pipeline.reporting.text_table import text_table
 
 ROWS = 8
 WIDTH = 44
@@ -21,50 +24,53 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
         manifest: its manifest.
         seconds: how long this run took; None if it had nothing to do.
     """
-    print(first_rows(output, manifest))
-    rows = manifest["rows"]
-    speed = f", {rows / seconds:,.0f} documents a second" if seconds else ""
-    print(f"{rows:,} rows read, {manifest['labelled']:,} labelled, ", end="")
-    print(f"{manifest['in_error']:,} in error{speed}")
-    counts = manifest["stats"].get("rows_by_label", {})
-    print("labels: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())))
-    if decided := of_the_cascade(manifest):
-        print("; ".join([f"models: {decided}", *of_a_failing_model(manifest)]))
-    errors = manifest["stats"].get("errors", {})
-    if errors:
-        print("errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items())))
-    for bad in manifest["bad_files"]:
-        print(f"skipped: {bad['path']}: {bad['reason']}")
-    for sentence in (manifest["drift"] or {}).get("moved", []):
-        print(f"drift: {sentence}")
-    for problem in manifest["problems"]:
-        print(f"not all is told: {problem}")
-    if evaluation := manifest["evaluation"]:
-        low, high = evaluation["interval"]
-        print(
-            f"accuracy {evaluation['accuracy']:.2%} ({low:.2%} to {high:.2%}), "
-            f"macro F1 {evaluation['macro_f1']:.3f}, on {evaluation['rows']:,} rows"
-        )
-    print(f"labels lie in {storage.join(output, 'part-*.parquet')}")
+    for line in (*first_rows(output, manifest), *_counts(manifest, seconds), *_quality(manifest)):
+        say(line)
+    say(f"labels lie in {storage.join(output, 'part-*.parquet')}")
     if storage.exists(report := storage.join(output, REPORT)):
-        print(f"the report lies in {report}")
+        say(f"the report lies in {report}")
 
 
-def first_rows(output: str, manifest: dict[str, Any]) -> str:
-    """The first rows of a published run as a table in plain text."""
+def first_rows(output: str, manifest: dict[str, Any]) -> list[str]:
+    """The first rows of a published run, as the lines of a table in plain text."""
     part = next((part for part in manifest["parts"] if part["rows"]), None)
     if part is None:
-        return "(no rows)"
+        return ["(no rows)"]
     with storage.open_input(storage.join(output, part["name"])) as stream:
         file = pq.ParquetFile(stream)
         names = [name for name in file.schema_arrow.names if name not in LEFT_OUT]
         head = next(file.iter_batches(ROWS, columns=names)).to_pylist()
-    lines = [names, *([_cell(row[name]) for name in names] for row in head)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+    return text_table(names, [[_cell(row[name]) for name in names] for row in head])
+
+
+def _counts(manifest: dict[str, Any], seconds: float | None) -> Iterator[str]:
+    rows, stats = manifest["rows"], manifest["stats"]
+    speed = f", {rows / seconds:,.0f} documents a second" if seconds else ""
+    yield (
+        f"{rows:,} rows read, {manifest['labelled']:,} labelled, "
+        f"{manifest['in_error']:,} in error{speed}"
     )
+    counts = stats.get("rows_by_label", {})
+    yield "labels: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
+    if decided := of_the_cascade(manifest):
+        yield "; ".join([f"models: {decided}", *of_a_failing_model(manifest)])
+    if errors := stats.get("errors", {}):
+        yield "errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items()))
+    for bad in manifest["bad_files"]:
+        yield f"skipped: {bad['path']}: {bad['reason']}"
+
+
+def _quality(manifest: dict[str, Any]) -> Iterator[str]:
+    for sentence in (manifest["drift"] or {}).get("moved", []):
+        yield f"drift: {sentence}"
+    for problem in manifest["problems"]:
+        yield f"incomplete: {problem}"
+    if evaluation := manifest["evaluation"]:
+        low, high = evaluation["interval"]
+        yield (
+            f"accuracy {evaluation['accuracy']:.2%} ({low:.2%} to {high:.2%}), "
+            f"macro F1 {evaluation['macro_f1']:.3f}, on {evaluation['rows']:,} rows"
+        )
 
 
 def _cell(value: Any) -> str:

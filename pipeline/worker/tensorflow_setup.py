@@ -1,15 +1,9 @@
-"""Importing TensorFlow without a word.
-
-TensorFlow 2.21 writes to file descriptor 2 while it is imported, before it knows of any log level.
-"""
+"""Importing TensorFlow for scoring: without a word, and with threads as scoring wants them."""
 
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-_one_at_a_time = threading.Lock()
+from model.terminal import silent_descriptor
 
 
 def import_tensorflow() -> None:
@@ -23,30 +17,3 @@ def import_tensorflow() -> None:
         from model.without_keras import tf
     # One core a batch, as many batches as cores: a fifth less work than all cores on each.
     tf.config.threading.set_intra_op_parallelism_threads(1)
-
-
-@contextmanager
-def silent_descriptor() -> Iterator[None]:
-    """Drops what libraries write to file descriptor 2; what Python code prints still comes out."""
-    with _one_at_a_time:
-        python_stream, other_stream = sys.stderr, None
-        kept = os.dup(2)
-        if _is_descriptor_2(python_stream):
-            sys.stderr = other_stream = os.fdopen(os.dup(2), "w", buffering=1)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
-            if sys.stderr is other_stream:
-                sys.stderr = python_stream
-
-
-def _is_descriptor_2(stream: object) -> bool:
-    try:
-        return stream.fileno() == 2  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):
-        return False

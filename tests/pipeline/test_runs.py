@@ -6,7 +6,7 @@ import pytest
 
 from fakes import write_jsonl
 from pipeline.launcher.command import run_command
-from pipeline.runs import as_text, list_runs, runs
+from pipeline.runs import as_lines, list_runs, runs
 from pipeline.score import score
 
 
@@ -54,12 +54,12 @@ def test_nothing_there(tmp_path, capsys):
     assert capsys.readouterr().err == f"newsbeam: there are no runs in {tmp_path}/nowhere\n"
 
 
-def test_as_text():
+def test_as_lines():
     run = {
         "bundle": "0123456789ab", "run": "20261122T031500Z", "state": "published", "inputs": 12,
         "rows": 1234567, "errors": 89, "seconds": 4205.0, "finished": "2026-11-22T04:25:05+00:00",
     }  # fmt: skip
-    assert as_text([run]).splitlines() == [
+    assert as_lines([run]) == [
         "bundle        run               state      inputs       rows  errors  duration  finished",
         "0123456789ab  20261122T031500Z  published      12  1,234,567      89   1:10:05  "
         "2026-11-22T04:25:05+00:00",
