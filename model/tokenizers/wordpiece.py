@@ -140,7 +140,20 @@ def learn_vocabulary(counts: Iterable[tuple[str, int]], vocab_size: int) -> list
         raise VocabularyError(
             f"no vocabulary of {vocab_size} pieces can be learned: give a larger --vocab_size"
         )
-    return pieces
+    return _at_most(pieces, vocab_size)
+
+
+def _at_most(pieces: list[str], vocab_size: int) -> list[str]:
+    """The pieces without the rarest: the learner may give more, where many words are equally rare.
+
+    Args:
+        pieces: special tokens, letters, then the others, the most frequent first.
+        vocab_size: how many may stay.
+    """
+    needed = {piece for piece in pieces if len(piece.removeprefix("##")) == 1 or piece in SPECIAL}
+    others = [piece for piece in pieces if piece not in needed]
+    kept = needed | set(others[: vocab_size - len(needed)])
+    return [piece for piece in pieces if piece in kept]
 
 
 def clean(text: Any, lowercase: bool, strip_accents: bool) -> Any:

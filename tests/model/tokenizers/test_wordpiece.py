@@ -2,6 +2,7 @@
 
 import collections
 import json
+import random
 import shutil
 import tempfile
 import unicodedata
@@ -274,6 +275,18 @@ def test_learned_pieces_spell_the_corpus(tmp_path):
     ids = graph(file)(["Playing, singing. play"])[0]
     unknown = [pieces[i] for i in ids].count("[UNK]")
     assert unknown == 1  # the comma, which the corpus does not have
+
+
+def test_no_more_pieces_than_asked_for():
+    draw = random.Random(7)
+    rare = ["".join(draw.choices("abcdefghij", k=7)) for _ in range(2000)]
+    counts = [*((word, 1) for word in rare), *((f"common{n}", 50) for n in "abc")]
+    for vocab_size in (200, 1500):
+        pieces = wordpiece.learn_vocabulary(counts, vocab_size)
+        assert len(set(pieces)) == len(pieces) == vocab_size
+        letters = {letter for word, _ in counts for letter in word}
+        assert letters | {f"##{letter}" for letter in letters} < set(pieces)
+        assert {"commona", "commonb", "commonc"} < set(pieces)
 
 
 def test_too_few_pieces_to_spell_anything(tmp_path):
