@@ -6,7 +6,6 @@ here, as `pipeline.score` would, and the table says what each threshold gives. U
 neither was trained on, and another one to measure what was chosen.
 """
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,16 +15,18 @@ import numpy as np
 import pyarrow as pa
 
 from model.arguments import Parser
-from model.bundle import Bundle, BundleError, load_bundle
+from model.bundle import Bundle, load_bundle
+from model.commands import run_command
+from model.engines.cascade_rules import check_pair, is_unsure, model_names, other_columns
 from model.engines.choose import choose_engine
 from model.labelled import Labeller, read_labelled
+from model.terminal import say
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
-DIGEST_CHARACTERS = 8
 WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
 COST = (
-    "cost: this machine's seconds for the file by the cascade over those by {then} alone, loading\n"
-    "left out: all of {model}'s, and of {then}'s the share that the passed on rows are of all."
+    "cost: this machine's seconds for the file by the cascade over those by {then} alone, loading",
+    "left out: all of {model}'s, and of {then}'s the share that the passed on rows are of all.",
 )
 
 
@@ -51,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--input", required=True, help="Parquet file with texts and labels")
     flags.add_argument("--label_column", required=True, help="the column with the true label")
     options = flags.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
+
+    def command() -> None:
         small, large = load_bundle(options.model), load_bundle(options.then)
         order = check_pair(small, large)
         if small.text_columns != large.text_columns:
@@ -63,50 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             label(bundle, texts)._replace(name=name)
             for bundle, name in zip((small, large), names, strict=True)
         )
-    except (BundleError, OSError, ValueError) as error:
-        print(f"model.cascade: error: {error}", file=sys.stderr)
-        return 2
-    then = then._replace(probabilities=then.probabilities[:, order])
-    print(as_text(first, then, gold))
-    return 0
+        then = then._replace(probabilities=then.probabilities[:, order])
+        for line in as_lines(first, then, gold):
+            say(line)
 
-
-def check_pair(small: Bundle, large: Bundle) -> list[int]:
-    """Checks that two bundles can be a cascade.
-
-    Returns:
-        Where each label of the small bundle stands among the large one's.
-
-    Raises:
-        ValueError: They are the same one, or have other labels.
-    """
-    if small.digest == large.digest:
-        raise ValueError(f"--model and --then are the same bundle, {small.name}")
-    only = [
-        f"{', '.join(sorted(found))} only in {bundle.name}"
-        for found, bundle in (
-            (set(small.labels) - set(large.labels), small),
-            (set(large.labels) - set(small.labels), large),
-        )
-        if found
-    ]
-    if only:
-        raise ValueError(f"the two bundles must have the same labels: {'; '.join(only)}")
-    return [large.labels.index(name) for name in small.labels]
-
-
-def model_names(small: Bundle, large: Bundle) -> tuple[str, str]:
-    """What the output calls the two: their names, told apart by digests if they are the same."""
-    if small.name != large.name:
-        return small.name, large.name
-    first, second = (f"{one.name}-{one.digest[:DIGEST_CHARACTERS]}" for one in (small, large))
-    return first, second
-
-
-def other_columns(small: Bundle, large: Bundle) -> str:
-    """Says that two bundles were trained on other columns."""
-    names = [f"{one.name} on {', '.join(one.text_columns)}" for one in (small, large)]
-    return f"the two bundles were trained on other text columns: {'; '.join(names)}"
+    return run_command("model.cascade", command)
 
 
 def label(bundle: Bundle, texts: pa.Array) -> Measured:
@@ -116,17 +78,6 @@ def label(bundle: Bundle, texts: pa.Array) -> Measured:
     started = time.perf_counter()
     probabilities = labeller(texts)
     return Measured(bundle.name, probabilities, time.perf_counter() - started)
-
-
-def is_unsure(score: np.ndarray, confidence: float) -> np.ndarray:
-    """Which texts a cascade passes on, bool [rows].
-
-    Args:
-        score: float32 [rows], the small model's highest probabilities.
-        confidence: the threshold. It is rounded to float32, so that a score which reads 0.95
-            is not below 0.95.
-    """
-    return score < np.float32(confidence)
 
 
 def compare(small: Measured, large: Measured, gold: np.ndarray) -> list[dict[str, Any]]:
@@ -158,7 +109,7 @@ def compare(small: Measured, large: Measured, gold: np.ndarray) -> list[dict[str
     return found
 
 
-def as_text(small: Measured, large: Measured, gold: np.ndarray) -> str:
+def as_lines(small: Measured, large: Measured, gold: np.ndarray) -> list[str]:
     """The two bundles alone, and the table of `compare`."""
     lines = [f"{len(gold):,} texts"]
     width = max(len(small.name), len(large.name))
@@ -177,7 +128,7 @@ def as_text(small: Measured, large: Measured, gold: np.ndarray) -> str:
                 f"{row['cost']:5.3f}"
             )
         before = row["passed_on"]
-    return "\n".join([*lines, "", COST.format(model=small.name, then=large.name)])
+    return [*lines, "", *(line.format(model=small.name, then=large.name) for line in COST)]
 
 
 if __name__ == "__main__":

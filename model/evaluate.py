@@ -4,16 +4,17 @@ For a Parquet file that fits into memory; `pipeline.score --gold_column` measure
 """
 
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from model.arguments import Parser
-from model.bundle import Bundle, BundleError, load_bundle, record_metrics
+from model.bundle import Bundle, load_bundle, record_metrics
+from model.commands import run_command
 from model.engines.choose import choose_engine
 from model.labelled import Labeller, read_labelled
+from model.terminal import say
 from model.training.measures import measure
 
 
@@ -25,18 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--label_column", required=True, help="the column with the true label")
     flags.add_argument("--record", metavar="NAME", help="write it into bundle.json under this name")
     options = flags.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
+
+    def command() -> None:
         bundle = load_bundle(options.model)
         metrics = evaluate(bundle, options.input, options.label_column)
-    except (BundleError, OSError, ValueError) as error:
-        print(f"model.evaluate: error: {error}", file=sys.stderr)
-        return 2
-    if options.record:
-        record_metrics(bundle, {options.record: metrics})
-    recalls = ", ".join(f"{label} {recall:.3f}" for label, recall in metrics["recall"].items())
-    print(f"accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows; recall: {recalls}")
-    return 0
+        if options.record:
+            record_metrics(bundle, {options.record: metrics})
+        recalls = ", ".join(f"{label} {recall:.3f}" for label, recall in metrics["recall"].items())
+        say(f"accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows; recall: {recalls}")
+
+    return run_command("model.evaluate", command)
 
 
 def evaluate(bundle: Bundle, file: str, label_column: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ needs no network and no script.
 
 import base64
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ import numpy as np
 
 from model import bundle
 from model.arguments import Parser
+from model.commands import import_keras, run_command
+from model.terminal import say
 
 MARKS = ("[CLS]", "[SEP]")
 ACCENT = (45, 110, 220)  # reads well on white and on near-black
@@ -32,17 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--label", help="the label to explain; default: the most probable one")
     flags.add_argument("--output", required=True, help="the HTML file to write")
     options = flags.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
+
+    def command() -> None:
         saved = bundle.load_bundle(options.model)
         page = explain(saved, options.text, options.label)
         Path(options.output).write_text(page, encoding="utf-8")
-    except (bundle.BundleError, ValueError, OSError) as error:
-        print(f"model.explain: error: {error}", file=sys.stderr)
-        return 2
-    print(options.output)
-    return 0
+        say(f"the page lies in {options.output}")
+
+    return run_command("model.explain", command)
 
 
 def explain(saved: bundle.Bundle, text: str, label: str | None = None) -> str:
@@ -59,6 +57,7 @@ def explain(saved: bundle.Bundle, text: str, label: str | None = None) -> str:
     import jinja2
     import pyarrow as pa
 
+    import_keras()
     from model.inspection.inside import look_inside
     from model.networks.registry import build_network
     from model.tokenizers.tokenizer import Tokenizer

@@ -4,12 +4,13 @@ The other half of training on a machine with a GPU and no TensorFlow: there `mod
 weights, here TensorFlow writes the SavedModel that scoring reads.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from model import bundle
 from model.arguments import Parser
+from model.commands import import_keras, run_command
+from model.terminal import say
 from model.training import weights
 
 
@@ -21,16 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--output", required=True, help="folder of the bundle")
     flags.add_argument("--name", help="what to call the bundle; default: as it was trained")
     options = flags.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
+
+    def command() -> None:
         saved = export(options.weights, options.prepared, options.output, options.name)
-    except bundle.BundleError as error:
-        print(f"model.export: error: {error}", file=sys.stderr)
-        return 2
-    trained_on = saved.training.get("device", "an unknown device")
-    print(f"{saved.path}: {saved.name}, {len(saved.labels)} labels, trained on {trained_on}")
-    return 0
+        trained_on = saved.training.get("device", "an unknown device")
+        say(f"{saved.path}: {saved.name}, {len(saved.labels)} labels, trained on {trained_on}")
+
+    return run_command("model.export", command)
 
 
 def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> bundle.Bundle:
@@ -53,6 +51,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
             f"{weights_dir} was trained on the labels {', '.join(trained.labels)}, "
             f"but {prepared} has {', '.join(description['labels'])}"
         )
+    import_keras()
     from model.networks.registry import build_network
 
     network = build_network(trained.model)

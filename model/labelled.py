@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice, batches_at_once, load_engine
 from model.engines.length_groups import cut_batches, pad
+from model.terminal import silent_descriptor
 
 
 def read_labelled(bundle: Bundle, file: str, label_column: str) -> tuple[pa.Array, np.ndarray]:
@@ -59,7 +60,8 @@ class Labeller:
     """
 
     def __init__(self, bundle: Bundle, choice: EngineChoice):
-        from model.tokenizers.tokenizer import Tokenizer  # TensorFlow: seconds to import
+        with silent_descriptor():  # TensorFlow: seconds to import
+            from model.tokenizers.tokenizer import Tokenizer
 
         self._labels = len(bundle.labels)
         self._batch_tokens = choice.batch_tokens

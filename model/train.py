@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import functools
 import importlib.util
-import os
 import shutil
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any, cast
 
 from model import bundle
 from model.arguments import Parser, above_zero, positive, share
+from model.commands import choose_backend, import_keras, run_command
+from model.terminal import say
 from model.training import weights
 
 # What a recipe starts from unless told otherwise.
@@ -82,19 +83,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     options = parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    has_tensorflow = importlib.util.find_spec("tensorflow") is not None
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow" if has_tensorflow else "jax")
     recipe = options.recipe or RECIPES_OF[options.model][0]
     for name, value in {"recipe": recipe, **DEFAULTS[recipe]}.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
-    try:
-        train(options)
-    except (bundle.BundleError, FileNotFoundError, ValueError) as error:
-        print(f"model.train: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command("model.train", lambda: train(options))
 
 
 def train(options: argparse.Namespace) -> None:
@@ -105,7 +98,8 @@ def train(options: argparse.Namespace) -> None:
         FileNotFoundError: There are no examples.
         ValueError: The data and the options don't fit each other.
     """
-    as_bundle = os.environ["KERAS_BACKEND"] == "tensorflow"
+    backend = choose_backend()
+    as_bundle = backend == "tensorflow"
     (bundle if as_bundle else weights).check_output(options.output)
     description = bundle.read_prepared(options.prepared)
     if options.recipe not in RECIPES_OF[options.model]:
@@ -114,6 +108,7 @@ def train(options: argparse.Namespace) -> None:
     if options.logs and importlib.util.find_spec("tensorflow") is None:
         raise ValueError("--logs needs TensorFlow, which is not installed")
 
+    import_keras(backend)
     import keras
     import numpy as np
 
@@ -214,12 +209,12 @@ def train(options: argparse.Namespace) -> None:
     else:
         weights.save_weights(options.output, trained, result)
     shutil.rmtree(folder)
-    print(
+    say(
         f"{part} accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows, "
         f"{time.monotonic() - began:.0f} s on {result.training['device']}: {options.output}"
     )
     if not as_bundle:
-        print(
+        say(
             f"Now, where TensorFlow is: python -m model.export --weights {options.output} "
             f"--prepared {options.prepared} --output BUNDLE"
         )

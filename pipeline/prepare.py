@@ -10,7 +10,7 @@ from collections.abc import Callable
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.terminal import say
+from model.terminal import say, silent_descriptor
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
@@ -41,9 +41,8 @@ MOST_TOKENS = 4096
 
 def fit_tokenizer(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
     """The first pass: the corpus -> the fitted transform."""
-    from pipeline.preparation.fit import (
-        FitTokenizer,  # tf.Transform, which the command line can do without
-    )
+    with silent_descriptor():  # tf.Transform, which the command line can do without
+        from pipeline.preparation.fit import FitTokenizer
 
     plan_path = plan_file(output)
     return (

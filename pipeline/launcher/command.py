@@ -92,7 +92,7 @@ def silence() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("GLOG_minloglevel", "3")
-    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # a level is not enough: some loggers have their own
     warnings.simplefilter("ignore")
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from model.bundle import Bundle
-from model.cascade import check_pair, other_columns
+from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings

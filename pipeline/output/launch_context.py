@@ -7,7 +7,7 @@ bundle or look for earlier runs itself.
 from typing import Any
 
 from model.bundle import Bundle
-from model.cascade import model_names
+from model.engines.cascade_rules import model_names
 from pipeline import layout, storage
 from pipeline.output.folder import published_manifest
 

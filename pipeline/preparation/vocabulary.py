@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from model.terminal import silent_descriptor
 from model.tokenizers import wordpiece
 from pipeline import storage
 from pipeline.corpus.plan import Plan
@@ -57,7 +58,8 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
 
 def count_words(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
     """The pass before: the corpus -> its words, to learn a vocabulary from."""
-    from pipeline.preparation.fit import CountWords
+    with silent_descriptor():
+        from pipeline.preparation.fit import CountWords
 
     plan_path = plan_file(output)
     return (

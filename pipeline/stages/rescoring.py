@@ -15,7 +15,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
-from model.cascade import check_pair, is_unsure, model_names
+from model.engines.cascade_rules import check_pair, is_unsure, model_names
 from model.engines.choose import EngineChoice
 from pipeline.corpus.documents import DICTIONARY, with_counts
 from pipeline.stages import scoring, tokenizing

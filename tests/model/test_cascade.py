@@ -243,7 +243,7 @@ def test_rows_equal_a_plain_loop(
 
 
 def test_the_table_against_literal_values():
-    from model.cascade import THRESHOLDS, Measured, as_text, compare
+    from model.cascade import THRESHOLDS, Measured, as_lines, compare
 
     answers = np.array(
         [
@@ -261,7 +261,7 @@ def test_the_table_against_literal_values():
     assert found[0.7] == {"passed_on": 0.5, "accuracy": 0.75, "cost": 0.75}
     assert found[0.8] == {"passed_on": 0.75, "accuracy": 0.75, "cost": 1.0}
     assert found[0.95] == {"passed_on": 1, "accuracy": 0.5, "cost": 1.25}
-    lines = as_text(small, large, gold).splitlines()
+    lines = as_lines(small, large, gold)
     assert lines[:5] == [
         "4 texts",
         "s      alone: accuracy 0.5000, cost 0.250 (2 a second)",
