@@ -29,6 +29,8 @@ TEST = [
 setup(
     name="newsbeam",
     version="0.1.0",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     description="A batch offline classifier for news corpora: Beam, tf.Transform, Keras.",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline", "pipeline.*", "model", "model.*"]),
