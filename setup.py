@@ -53,6 +53,7 @@ setup(
         "tensorflow-transform>=1.21,<1.22",
         "tfx-bsl>=1.21,<1.22",
         "tqdm>=4.66",
+        "zstandard>=0.23",
         *REPORT,
     ],
     extras_require={

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline import layout
+from pipeline.errors import BadFileError
 
 METADATA_KEY = b"newsbeam"
 CARRIED = "carried:"  # before a carried column's name on its way: it may be called `text` or `gold`
@@ -124,11 +125,13 @@ class Facts(NamedTuple):
         schema: the columns. Of JSON lines, the keys of the first rows.
         rows: how many rows; None where only reading to the end tells.
         shards: rows of each piece that is best read by itself; None for the whole.
+        bad: why it can't be read to its end, where a look at the beginning shows it.
     """
 
     schema: pa.Schema
     rows: int | None
     shards: list[int] | None = None
+    bad: BadFileError | None = None
 
 
 class Rows(NamedTuple):

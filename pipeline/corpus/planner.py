@@ -55,11 +55,11 @@ def make_plan(
     skipped: list[tuple[str, str]] = []
     with fingerprints or Fingerprints() as known:
         for (path, kind), looked in _look_into(inputs, reading, known):
+            bad = looked if isinstance(looked, Exception) else looked[1].bad
+            if bad is not None and on_bad_file == "fail":
+                raise UsageError(f"cannot read {path}: {_reason(bad)}") from bad
             if isinstance(looked, Exception):
-                reason = looked.reason if isinstance(looked, BadFileError) else _reason(looked)
-                if on_bad_file == "fail":
-                    raise UsageError(f"cannot read {path}: {reason}") from looked
-                skipped.append((path, reason))
+                skipped.append((path, _reason(looked)))
                 continue
             seen, found = looked
             sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
@@ -80,7 +80,7 @@ def make_plan(
         dataclasses.replace(source, labels=names)
         for source, (_, names) in zip(sources, labels, strict=True)
     ]
-    items = _cut(sources, facts, reading, limit)
+    items = _cut(sources, facts, reading, limit, on_bad_file)
     return Plan(
         settings={**settings, "limit": limit},
         columns=columns,
@@ -116,7 +116,9 @@ def _look_into(
         pool.shutdown(cancel_futures=True)  # after a bad file nobody wants the rest
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: BadFileError | OSError) -> str:
+    if isinstance(error, BadFileError):
+        return error.reason
     return error.strerror or str(error)
 
 
@@ -125,25 +127,31 @@ def _cut(
     facts: list[Facts],
     reading: ReadSettings,
     limit: int | None,
+    on_bad_file: str,
 ) -> list[WorkItem]:
     items: list[WorkItem] = []
     left = limit
     for number, (source, found) in enumerate(zip(sources, facts, strict=True)):
         rows = found.rows
         if left is not None:
-            rows = min(left, _count(source, reading, left) if rows is None else rows)
-            left -= rows
-        for start, length in _pieces(rows, found.shards, reading.shard_rows * TABLES_PER_ITEM):
+            count, bad = (rows, None) if rows is not None else _count(source, reading, left)
+            if bad is not None and on_bad_file == "fail":
+                raise UsageError(str(bad)) from bad
+            rows = min(left, count) if bad is None else None  # read on, to report why it ends
+            left -= min(left, count)
+        if found.rows is None:
+            pieces = [(0, rows)]  # a text file can't be entered in its middle
+        else:
+            pieces = _pieces(rows or 0, found.shards, reading.shard_rows * TABLES_PER_ITEM)
+        for start, length in pieces:
             items.append(WorkItem(len(items), number, start, length))
         if left == 0:
             break
     return items
 
 
-def _pieces(rows: int | None, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
+def _pieces(rows: int, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
     """Start and length of the pieces of one source; an empty source is one piece of no rows."""
-    if rows is None:
-        return [(0, None)]
     pieces: list[tuple[int, int | None]] = []
     start = 0
     for length in shards or [rows]:
@@ -155,8 +163,13 @@ def _pieces(rows: int | None, shards: list[int] | None, most: int) -> list[tuple
     return pieces or [(0, 0)]
 
 
-def _count(source: Source, reading: ReadSettings, most: int) -> int:
-    """Counts the rows of a text file, up to `most`."""
+def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFileError | None]:
+    """Counts the rows of a text file, up to `most`; and says why it can't be read so far, if so."""
     reader = FORMATS[source.format].reader
-    stretches = reader.read(source.path, 0, most, [], reading, source.size)
-    return sum(stretch.num_rows for stretch in stretches)
+    count = 0
+    try:
+        for stretch in reader.read(source.path, 0, most, [], reading, source.size):
+            count += stretch.num_rows
+    except BadFileError as error:
+        return count, error
+    return count, None

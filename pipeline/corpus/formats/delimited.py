@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): comma-separated, quoted where needed, plain or gzip-compressed.
+"""CSV (RFC 4180): comma-separated, quoted where needed.
 
 The first record names the columns, unless `--csv_columns` does. Blank lines are no rows. A row
 with too few or too many fields is a row in error; so is the first line of a quote that is still

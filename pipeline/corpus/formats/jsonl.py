@@ -1,4 +1,4 @@
-"""JSON lines: one object a line (https://jsonlines.org), plain or gzip-compressed.
+"""JSON lines: one object a line (https://jsonlines.org).
 
 Strings come out as they are, other values as JSON text, absent ones as null. Blank lines are no
 rows. A line that holds anything but one JSON object (RFC 8259) is a row in error.
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.corpus.documents import ENCODING, JSON, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
+from pipeline.errors import BadFileError
 
 SAMPLE_LINES = 1000  # read to learn which keys there are
 
@@ -22,13 +23,28 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
     """Finds the keys of the first rows; the rows can't be counted without reading them all.
 
     Raises:
-        BadFileError: if the file can't be read.
+        BadFileError: if none of it can be read.
+    """
+    return look_at(read_lines(path))
+
+
+def look_at(texts: Iterator[bytes]) -> Facts:
+    """Finds the keys of the first objects, each of which is a text by itself.
+
+    Raises:
+        BadFileError: as `texts` does, if it is before the first key.
     """
     keys: dict[str, None] = {}
-    for line in islice(read_lines(path), SAMPLE_LINES):
-        value, _ = parse_line(line)
-        keys.update(dict.fromkeys(value or {}))
-    return Facts(pa.schema([(key, pa.string()) for key in keys]), None)
+    bad: BadFileError | None = None
+    try:
+        for text in islice(texts, SAMPLE_LINES):
+            value, _ = parse_line(text)
+            keys.update(dict.fromkeys(value or {}))
+    except BadFileError as error:
+        if not keys:
+            raise
+        bad = error
+    return Facts(pa.schema([(key, pa.string()) for key in keys]), None, bad=bad)
 
 
 def read(

@@ -1,9 +1,8 @@
-"""Lines of text files, plain or gzip-compressed; what CSV and JSONL have in common."""
+"""Text files, plain or compressed, and rows of them: what CSV and JSON have in common."""
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import IO, Any
@@ -12,18 +11,17 @@ import pyarrow as pa
 
 from pipeline import storage
 from pipeline.corpus.documents import Rows
+from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain
 from pipeline.errors import BadFileError
 
-BUFFER_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LINE_BYTES = 256 << 20  # no text is so long; a file without line ends must not fill the memory
 TABLE_BYTES = 32 << 20  # of text gathered before rows are handed on, however few they are
 
 
-def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
-    """Reads a text file's lines with their line ends, without a leading byte order mark.
-
-    A file whose name ends in `.gz` is decompressed on the way.
+@contextmanager
+def open_text(path: str, size: int | None = None) -> Iterator[io.BufferedReader]:
+    """Opens a text file, decompressed if its name says so.
 
     Args:
         path: the file.
@@ -31,39 +29,52 @@ def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
             that something still writes to.
 
     Raises:
-        BadFileError: if it can't be opened or read to its end, or has a line without end.
+        BadFileError: if it can't be opened, or in the block can't be read to its end.
     """
     try:
         with storage.open_input(path) as raw:
-            stream: Any = raw if size is None else io.BufferedReader(_Head(raw, size), BUFFER_BYTES)
-            if path.lower().endswith(".gz"):
-                stream = gzip.GzipFile(fileobj=stream)
-            reader = io.BufferedReader(stream, BUFFER_BYTES)
-            first = reader.readline(LINE_BYTES).removeprefix(BYTE_ORDER_MARK)
-            for line in chain([first], iter(partial(reader.readline, LINE_BYTES), b"")):
-                if len(line) >= LINE_BYTES:
-                    raise BadFileError(path, f"it has a line of more than {LINE_BYTES >> 20} MB")
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
+            stream: Any = raw if size is None else _Head(raw, size)
+            yield open_plain(path, stream)
+    except (OSError, *DECODING_ERRORS) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BadFileError(path, reason.removesuffix(".")) from error
 
 
-class _Head(io.RawIOBase):
+def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
+    """Reads a text file's lines with their line ends, without a leading byte order mark.
+
+    Args:
+        path: the file.
+        size: as `open_text` takes it.
+
+    Raises:
+        BadFileError: if it can't be opened or read to its end, or has a line without end. All
+            lines before have been yielded.
+    """
+    with open_text(path, size) as text:
+        yield from lines_of(path, text)
+
+
+def lines_of(path: str, text: io.BufferedReader) -> Iterator[bytes]:
+    """The lines of a text that is open: see `read_lines`."""
+    first = text.readline(LINE_BYTES).removeprefix(BYTE_ORDER_MARK)
+    for line in chain([first], iter(partial(text.readline, LINE_BYTES), b"")):
+        if len(line) >= LINE_BYTES:
+            raise BadFileError(path, f"it has a line of more than {LINE_BYTES >> 20} MB")
+        yield line
+
+
+class _Head:
     """The first bytes of a stream."""
 
     def __init__(self, stream: IO[bytes], size: int):
         self._stream = stream
         self._left = size
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        content = self._stream.read(min(len(buffer), self._left))
-        buffer[: len(content)] = content
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(min(size, self._left))
         self._left -= len(content)
-        return len(content)
+        return content
 
 
 def bad_bytes(content: bytes) -> str:
@@ -80,11 +91,24 @@ Row = tuple[Sequence[str | None] | None, str | None, int]
 
 
 def gather_rows(rows: Iterable[Row], columns: list[str], shard_rows: int) -> Iterator[Rows]:
-    """Gathers parsed rows into stretches of `shard_rows` rows, or `TABLE_BYTES` of text."""
+    """Gathers parsed rows into stretches of `shard_rows` rows, or `TABLE_BYTES` of text.
+
+    Raises:
+        BadFileError: as `rows` does, but what came before it is handed on first.
+    """
     values: list[Sequence[str | None]] = []
     errors: list[str | None] = []
     size = 0
-    for fields, error, row_size in rows:
+    bad: BadFileError | None = None
+    remaining = iter(rows)
+    while True:
+        try:
+            fields, error, row_size = next(remaining)
+        except StopIteration:
+            break
+        except BadFileError as problem:
+            bad = problem
+            break
         values.append([None] * len(columns) if fields is None else fields)
         errors.append(error)
         size += row_size
@@ -93,6 +117,8 @@ def gather_rows(rows: Iterable[Row], columns: list[str], shard_rows: int) -> Ite
             values, errors, size = [], [], 0
     if errors:
         yield _as_rows(values, errors, columns)
+    if bad is not None:
+        raise bad
 
 
 def _as_rows(

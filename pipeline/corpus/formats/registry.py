@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pipeline.corpus.documents import Facts, ReadSettings, Rows
 from pipeline.corpus.formats import delimited, jsonl, parquet, tfds
+from pipeline.corpus.formats.compression import without_ending
 
 
 class Reader(Protocol):
@@ -52,21 +53,23 @@ class Format:
         endings: of its files' names, in small letters.
         prefix: of its inputs, where they are no files but names of something else.
         files: the files in which such an input lies, for fingerprints.
+        is_text: whether files may be compressed, which another ending behind their own says.
         may_grow: whether a file is still the same one if something was added at its end. Not so
-            with a footer, nor where only reading to the end tells what is whole.
+            with a footer.
     """
 
     reader: Reader
     endings: tuple[str, ...] = ()
     prefix: str | None = None
     files: Callable[[str, ReadSettings], list[str]] | None = None
+    is_text: bool = False
     may_grow: bool = False
 
 
 FORMATS = {
     "parquet": Format(parquet, (".parquet", ".pq")),
-    "csv": Format(delimited, (".csv", ".csv.gz"), may_grow=True),
-    "jsonl": Format(jsonl, (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), may_grow=True),
+    "csv": Format(delimited, (".csv",), is_text=True, may_grow=True),
+    "jsonl": Format(jsonl, (".jsonl", ".ndjson"), is_text=True, may_grow=True),
     "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
 }
 
@@ -82,6 +85,7 @@ def by_prefix(text: str) -> str | None:
 def by_ending(path: str) -> str | None:
     """The name of the format that a file's ending tells, if it tells one."""
     for name, format in FORMATS.items():
-        if path.lower().endswith(format.endings):
+        plain = without_ending(path) if format.is_text else path
+        if plain.lower().endswith(format.endings):
             return name
     return None

@@ -8,6 +8,7 @@ from pipeline.corpus.documents import ReadSettings, WorkItem
 from pipeline.corpus.plan import load_plan, save_plan
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
+from pipeline.stages.reading import read_item
 
 
 @pytest.fixture
@@ -57,6 +58,15 @@ def test_limit_counts_over_all_inputs(inputs, limit, items):
 
 def test_a_limit_beyond_the_end(inputs):
     assert plan_of(inputs, limit=1000).rows() == 73  # the blank line is no row, the broken one is
+
+
+def test_a_limit_does_not_read_the_beginning_of_a_text_file_twice(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"t": "text {n}"}}\n' for n in range(100)))
+    plan = plan_of([(str(path), "jsonl")], limit=90)
+    tables = [table for item in plan.items for table, _ in read_item(plan, item)]
+    texts = [text for table in tables for text in table["text"].to_pylist()]
+    assert texts == [f"text {n}" for n in range(90)]
 
 
 def test_save_and_load(inputs, tmp_path):
