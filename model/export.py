@@ -6,6 +6,7 @@ weights, here TensorFlow writes the SavedModel that scoring reads.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from model import bundle
 from model.arguments import Parser
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--weights", required=True, help="folder that model.train wrote")
     flags.add_argument("--prepared", required=True, help="folder that it was trained from")
     flags.add_argument("--output", required=True, help="folder of the bundle")
-    flags.add_argument("--name", help="what to call the bundle; default: as it was trained")
+    flags.add_argument(
+        "--name", help="what to call the bundle; default: as in training, or as the output"
+    )
     options = flags.parse_args(arguments)
 
     def command() -> None:
@@ -38,7 +41,8 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
         weights_dir: The folder that it wrote.
         prepared: The folder that it was trained from; its transform goes into the bundle.
         output: The bundle's folder.
-        name: What to call the bundle; None keeps the name it was trained under.
+        name: What to call the bundle; None keeps the name it was given in
+            training; if it was given none, it is called as its folder.
 
     Raises:
         BundleError: A folder is not what it should be, or the two don't belong together.
@@ -69,7 +73,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
         spec=trained.model,
         training=trained.training,
         metrics=trained.metrics,
-        name=name or trained.name,
+        name=name or trained.name or Path(output).name,
         profile=trained.profile,
     )
 

@@ -5,15 +5,13 @@ JAX, which needs no TensorFlow, it writes weights, and `python -m model.export` 
 """
 
 import argparse
-import contextlib
-import functools
 import importlib.util
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from model import bundle
 from model.arguments import Parser, above_zero, positive, share
@@ -31,6 +29,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 # What else it starts from where the data have a teacher's rows.
 TAUGHT: dict[str, float] = {"temperature": 2.0, "gold_weight": 1.0}
+# What decides the result beside the data and the network.
+SETTINGS = (
+    *("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch"),
+    *("precision", "balance", "temperature", "gold_weight"),
+)
 RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
 
@@ -99,125 +102,115 @@ def train(options: argparse.Namespace) -> None:
         ValueError: The data and the options don't fit each other.
     """
     backend = choose_backend()
-    as_bundle = backend == "tensorflow"
-    (bundle if as_bundle else weights).check_output(options.output)
+    (bundle if backend == "tensorflow" else weights).check_output(options.output)
     description = bundle.read_prepared(options.prepared)
-    if options.recipe not in RECIPES_OF[options.model]:
-        known = " and ".join(RECIPES_OF[options.model])
-        raise ValueError(f"--recipe {options.recipe} is not for {options.model}, which has {known}")
-    if options.logs and importlib.util.find_spec("tensorflow") is None:
-        raise ValueError("--logs needs TensorFlow, which is not installed")
+    check_options(options)
 
     import_keras(backend)
     import keras
-    import numpy as np
 
     from model.networks.registry import build_network
-    from model.training import fitting, recipes
-    from model.training.batches import LengthGroupedBatches
     from model.training.corpus_profile import label_profile
     from model.training.examples import read_examples, split, weighted
-    from model.training.measures import measure
+    from model.training.network_size import network_size, size_lines
+    from model.training.phases import measure_network, train_network
+    from model.training.starting_point import device_name, precision, starting_point
 
     labels = description["labels"]
     examples = read_examples(options.prepared, labels)
     training, validation = split(examples, options.validation, options.validation_rows)
     settle_teaching(options, examples.taught is not None)
     training = weighted(training, options.balance, options.gold_weight or 1.0)
-    device = device_name(keras.backend.backend())
+    device = device_name(backend)
     on_gpu = options.recipe == "finetune" and device != "cpu"
     options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")
-    verbose = 1 if sys.stdout.isatty() else 2
     keras.utils.set_random_seed(options.seed)
     with precision(options.precision):
         spec, network = starting_point(options, description)
-    fitted, batches_of = network, cast("Callable[..., Any]", LengthGroupedBatches)
-    if options.recipe == "frozen":
-        from model.training.features import FeatureBatches
-
-        fitted = network.get_layer("head")
-        batches_of = functools.partial(FeatureBatches, network, verbose=verbose)
-    batches = batches_of(
-        training, options.batch_size, seed=options.seed, steps=options.steps_per_epoch
-    )
-    fitted = getattr(recipes, options.recipe)(
-        fitted,
-        len(batches) * options.epochs,
-        options.learning_rate,
-        temperature=options.temperature or 1.0,
-    )
+    size = network_size(network)
+    for line in size_lines(size):
+        say(line)
     settings = {
-        name: getattr(options, name)
-        for name in (
-            *("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch"),
-            *("precision", "balance", "temperature", "gold_weight"),
-        )
-    }
-    rows = {
+        **{name: getattr(options, name) for name in SETTINGS},
         "rows": len(training),
-        "teacher_rows": int(np.count_nonzero(~training.is_gold)),
+        "teacher_rows": len(training) - int(training.is_gold.sum()),
         "validation_rows": len(validation),
     }
     folder = Path(options.output.rstrip("/") + ".training")
     began = time.monotonic()
-    history = fitting.fit(
-        fitted,
-        batches,
-        batches_of(validation, 256) if len(validation) else None,
-        epochs=options.epochs,
+    history, seconds = train_network(
+        options,
+        network,
+        training,
+        validation,
         folder=folder,
-        settings={"model": spec, **settings, **rows},
-        resume=options.resume,
+        settings={"model": spec, **settings},
         callbacks=[keras.callbacks.TensorBoard(options.logs)] if options.logs else [],
-        verbose=verbose,
+        verbose=1 if sys.stdout.isatty() else 2,
     )
     trained = build_network(spec)  # without the optimizer, and in float32
     trained.set_weights(network.get_weights())
-    part, measured = "validation", validation
-    if not len(validation):
-        part, measured = "training", training.take(np.flatnonzero(training.is_gold))
-    by_length = LengthGroupedBatches(measured, 256)
-    probabilities = np.asarray(trained.predict(by_length.for_keras(), verbose=0))
-    metrics = measure(probabilities, measured.labels[by_length.rows], labels)
+    metrics, probabilities = measure_network(trained, training, validation, labels)
     profile = description.get("profile")
     result = weights.Trained(
-        name=options.name or Path(options.output).name,
+        name=options.name or "",
         labels=labels,
         model=spec,
         training={
             **settings,
-            **rows,
-            "backend": keras.backend.backend(),
+            "backend": backend,
             "device": device,
-            "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+            "seconds": round(seconds, 1),
+            **size,
             "history": history,
         },
-        metrics={part: metrics},
+        metrics=metrics,
         profile=profile and {**profile, **label_profile(probabilities, labels)},
     )
-    if as_bundle:
-        bundle.save_bundle(
-            options.output,
-            prepared=options.prepared,
-            network=trained,
-            spec=spec,
-            training=result.training,
-            metrics=result.metrics,
-            name=result.name,
-            profile=result.profile,
-        )
-    else:
-        weights.save_weights(options.output, trained, result)
+    save(options, trained, result, as_bundle=backend == "tensorflow")
     shutil.rmtree(folder)
+    ((part, measured),) = metrics.items()
     say(
-        f"{part} accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows, "
-        f"{time.monotonic() - began:.0f} s on {result.training['device']}: {options.output}"
+        f"{part} accuracy {measured['accuracy']:.4f} on {measured['rows']} rows, "
+        f"{time.monotonic() - began:.0f} s on {device}: {options.output}"
     )
-    if not as_bundle:
+    if backend != "tensorflow":
         say(
             f"Now, where TensorFlow is: python -m model.export --weights {options.output} "
             f"--prepared {options.prepared} --output BUNDLE"
         )
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuses options that don't go together.
+
+    Raises:
+        ValueError: They don't.
+    """
+    if options.recipe not in RECIPES_OF[options.model]:
+        known = " and ".join(RECIPES_OF[options.model])
+        raise ValueError(f"--recipe {options.recipe} is not for {options.model}, which has {known}")
+    if options.logs and importlib.util.find_spec("tensorflow") is None:
+        raise ValueError("--logs needs TensorFlow, which is not installed")
+
+
+def save(
+    options: argparse.Namespace, network: Any, result: weights.Trained, as_bundle: bool
+) -> None:
+    """Writes the bundle, or the weights that become one."""
+    if not as_bundle:
+        weights.save_weights(options.output, network, result)
+        return
+    bundle.save_bundle(
+        options.output,
+        prepared=options.prepared,
+        network=network,
+        spec=result.model,
+        training=result.training,
+        metrics=result.metrics,
+        name=result.name or Path(options.output).name,
+        profile=result.profile,
+    )
 
 
 def settle_teaching(options: argparse.Namespace, has_teacher: bool) -> None:
@@ -235,71 +228,6 @@ def settle_teaching(options: argparse.Namespace, has_teacher: bool) -> None:
             )
         if given is None and has_teacher:
             setattr(options, name, value)
-
-
-def starting_point(
-    options: argparse.Namespace, description: dict[str, Any]
-) -> tuple[dict[str, Any], Any]:
-    """The network that the options ask for, as training finds it, and its spec.
-
-    Raises:
-        ValueError: The backbone cannot be read, or the data were not prepared for it.
-    """
-    labels, max_tokens = len(description["labels"]), description["max_tokens"]
-    vocab_size = description["tokenizer"]["vocab_size"]
-    if options.model == "transformer":
-        from model.networks.registry import build_network
-        from model.networks.transformer import transformer_spec
-
-        spec = transformer_spec(vocab_size, max_tokens, labels)
-        return spec, build_network(spec)
-
-    from model.networks.bert import build_bert
-    from model.training.hugging_face import load_backbone
-
-    if not options.backbone:
-        raise ValueError("--model bert needs --backbone: a Hugging Face folder or KerasHub preset")
-    spec, backbone = load_backbone(options.backbone, options.pooling)
-    if description["tokenizer"]["kind"] != "wordpiece" or vocab_size > spec["vocabulary_size"]:
-        raise ValueError(
-            f"{options.prepared} was not prepared for {options.backbone}: prepare it again with "
-            f"--tokenizer wordpiece --backbone {options.backbone}"
-        )
-    if max_tokens > spec["max_sequence_length"]:
-        raise ValueError(
-            f"{options.backbone} takes {spec['max_sequence_length']} tokens: prepare the data "
-            f"again with --max_tokens {spec['max_sequence_length']} or less"
-        )
-    spec = {**spec, "labels": labels}
-    return spec, build_bert(spec, backbone, frozen=options.recipe == "frozen")
-
-
-@contextlib.contextmanager
-def precision(policy: str) -> Iterator[None]:
-    """Builds what is built inside in a precision, as `keras.config.set_dtype_policy` has it."""
-    import keras
-
-    outside = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(outside)
-
-
-def device_name(backend: str) -> str:
-    """`cpu`, or what the GPU calls itself."""
-    if backend == "jax":
-        import jax
-
-        device = jax.devices()[0]
-        return "cpu" if device.platform == "cpu" else device.device_kind
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        return "cpu"
-    return tf.config.experimental.get_device_details(devices[0]).get("device_name", "gpu")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ in it. So the head sees the very numbers that it would see behind the backbone, 
 work.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -26,6 +28,7 @@ class FeatureBatches(LengthGroupedBatches):
         steps: Batches in an epoch, if not all; the same rows in every epoch, so that only theirs
             are computed.
         verbose: As `keras.Model.predict` has it.
+        callbacks: As `keras.Model.predict` has them.
     """
 
     def __init__(
@@ -37,12 +40,13 @@ class FeatureBatches(LengthGroupedBatches):
         seed: int | None = None,
         steps: int | None = None,
         verbose: int = 0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         if steps is not None:
             draw = np.random.default_rng(seed)
             examples = examples.take(draw.permutation(len(examples))[: steps * batch_size])
         super().__init__(examples, batch_size, seed=seed)
-        self.features = compute_features(network, examples, verbose)
+        self.features = compute_features(network, examples, verbose, callbacks)
 
     def for_keras(self):
         """Itself: its batches are all of one width."""
@@ -54,10 +58,17 @@ class FeatureBatches(LengthGroupedBatches):
         return self.features[rows], *self.learned(rows)
 
 
-def compute_features(network: keras.Model, examples: Examples, verbose: int = 0) -> np.ndarray:
+def compute_features(
+    network: keras.Model,
+    examples: Examples,
+    verbose: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> np.ndarray:
     """What a BERT classifier's head is given for each example, float32 [rows, hidden]."""
     batches = LengthGroupedBatches(examples, BATCH_SIZE)
-    computed = features_of(network).predict(batches.for_keras(), verbose=verbose)
+    computed = features_of(network).predict(
+        batches.for_keras(), verbose=verbose, callbacks=list(callbacks)
+    )
     features = np.empty(computed.shape, np.float32)
     features[batches.rows] = computed
     return features

@@ -20,7 +20,10 @@ WEIGHTS = "model.weights.h5"
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What is known of a trained network; the names are those of `model.bundle.Bundle`."""
+    """What is known of a trained network; the names are those of `model.bundle.Bundle`.
+
+    `name` is empty if it was given none.
+    """
 
     name: str
     labels: list[str]

@@ -43,14 +43,14 @@ def train_without(forbidden, arguments):
 def test_trains_without_tensorflow_and_beam_then_exports(toy_bert, toy_bert_prepared, tmp_path):
     trained = tmp_path / "weights"
     flags = f"--prepared {toy_bert_prepared} --output {trained} --model bert --backbone {toy_bert}"
-    flags += " --recipe finetune --epochs 1 --batch_size 8 --name toy"
+    flags += " --recipe finetune --epochs 1 --batch_size 8"
     ran = train_without(WITHOUT, flags.split())
     assert ran.returncode == 0, ran.stderr
     assert f"python -m model.export --weights {trained}" in ran.stdout
     assert json.loads((trained / "training.json").read_text())["training"]["backend"] == "jax"
-    arguments = f"--weights {trained} --prepared {toy_bert_prepared} --output {tmp_path / 'bundle'}"
+    arguments = f"--weights {trained} --prepared {toy_bert_prepared} --output {tmp_path / 'toy'}"
     assert export.main(arguments.split()) == 0
-    saved = load_bundle(tmp_path / "bundle")
+    saved = load_bundle(tmp_path / "toy")
     assert saved.name == "toy" and saved.training["device"] == "cpu"
     _assert_serves(saved, build_network(saved.model), str(trained / "model.weights.h5"))
 

@@ -54,6 +54,11 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert (training["rows"], training["validation_rows"]) == (9, 3)
     assert (training["teacher_rows"], training["temperature"]) == (0, None)
     assert len(training["history"]) == 3
+    assert training["seconds"] >= sum(epoch["seconds"] for epoch in training["history"]) - 0.1
+    parameters = sum(weight.size for weight in weights_of(trained))
+    assert training["parameters"] == training["trainable_parameters"] == parameters
+    assert sum(layer["parameters"] for layer in training["layers"]) == parameters
+    assert "embeddings" in [layer["name"] for layer in training["layers"]]
     assert not Path(trained.path + ".training").exists()
 
 

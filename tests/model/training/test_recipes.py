@@ -18,6 +18,7 @@ from model.training.batches import LengthGroupedBatches
 from model.training.examples import read_examples
 from model.training.features import FeatureBatches
 from model.training.hugging_face import load_backbone
+from model.training.starting_point import precision, starting_point
 
 
 def toy_classifier(folder, frozen=False, pooling="pooled", **settings):
@@ -224,13 +225,13 @@ def test_two_labels_and_two_hundred(toy_bert):
         options = argparse.Namespace(
             model="bert", backbone=str(toy_bert), pooling="mean", recipe="frozen", prepared=""
         )
-        spec, network = train.starting_point(options, description)
+        spec, network = starting_point(options, description)
         assert network(np.array([[2, 5, 3]], np.int32)).shape == (1, labels)
         assert json.loads(json.dumps(spec)) == spec
 
 
 def test_mixed_precision_is_for_the_network_built_inside(toy_bert):
-    with train.precision("mixed_bfloat16"):
+    with precision("mixed_bfloat16"):
         network = toy_classifier(toy_bert)
     assert keras.config.dtype_policy().name == "float32"
     layer = network.get_layer("backbone").transformer_layers[0]

@@ -1,0 +1,71 @@
+"""What a training starts from: the network, its precision and the device."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+def starting_point(
+    options: argparse.Namespace, description: dict[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """The network that the options ask for, as training finds it, and its spec.
+
+    Raises:
+        ValueError: The backbone cannot be read, or the data were not prepared for it.
+    """
+    labels, max_tokens = len(description["labels"]), description["max_tokens"]
+    vocab_size = description["tokenizer"]["vocab_size"]
+    if options.model == "transformer":
+        from model.networks.registry import build_network
+        from model.networks.transformer import transformer_spec
+
+        spec = transformer_spec(vocab_size, max_tokens, labels)
+        return spec, build_network(spec)
+
+    from model.networks.bert import build_bert
+    from model.training.hugging_face import load_backbone
+
+    if not options.backbone:
+        raise ValueError("--model bert needs --backbone: a Hugging Face folder or KerasHub preset")
+    spec, backbone = load_backbone(options.backbone, options.pooling)
+    if description["tokenizer"]["kind"] != "wordpiece" or vocab_size > spec["vocabulary_size"]:
+        raise ValueError(
+            f"{options.prepared} was not prepared for {options.backbone}: prepare it again with "
+            f"--tokenizer wordpiece --backbone {options.backbone}"
+        )
+    if max_tokens > spec["max_sequence_length"]:
+        raise ValueError(
+            f"{options.backbone} takes {spec['max_sequence_length']} tokens: prepare the data "
+            f"again with --max_tokens {spec['max_sequence_length']} or less"
+        )
+    spec = {**spec, "labels": labels}
+    return spec, build_bert(spec, backbone, frozen=options.recipe == "frozen")
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Builds what is built inside in a precision, as `keras.config.set_dtype_policy` has it."""
+    outside = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(outside)
+
+
+def device_name(backend: str) -> str:
+    """`cpu`, or what the GPU calls itself."""
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return "cpu" if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return "cpu"
+    return tf.config.experimental.get_device_details(devices[0]).get("device_name", "gpu")
