@@ -10,6 +10,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import IO, Any
 
 import zstandard
@@ -46,6 +47,29 @@ def open_plain(path: str, stream: IO[bytes]) -> io.BufferedReader:
     if ending:
         chunks = decompress(chunks, DECOMPRESSORS[ending])
     return io.BufferedReader(_Chunks(chunks), READ_BYTES)
+
+
+def before(head: bytes, stream: io.BufferedReader) -> io.BufferedReader:
+    """The stream with what was read of it put back."""
+    rest = iter(lambda: stream.read1(READ_BYTES), b"")
+    return io.BufferedReader(_Chunks(chain([head], rest)), READ_BYTES)
+
+
+def read_some(stream: io.BufferedReader, size: int) -> bytes:
+    """Reads `size` bytes, or what there is before the end or an error; the next call raises it."""
+    found: list[bytes] = []
+    while size > 0:
+        try:
+            content = stream.read1(size)
+        except (OSError, *DECODING_ERRORS):
+            if not found:
+                raise
+            break
+        if not content:
+            break
+        found.append(content)
+        size -= len(content)
+    return b"".join(found)
 
 
 def _ending(path: str) -> str | None:
@@ -87,18 +111,25 @@ def _text_of(member: Any, content: bytes) -> Iterator[bytes]:
 
 
 class _Chunks(io.RawIOBase):
-    """A stream of the bytes that an iterator yields."""
+    """A stream of the bytes that an iterator yields; what it raises is raised at every read."""
 
     def __init__(self, chunks: Iterator[bytes]):
         self._chunks = chunks
         self._left = memoryview(b"")
+        self._error: Exception | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._left:
-            chunk = next(self._chunks, None)
+            if self._error is not None:
+                raise self._error
+            try:
+                chunk = next(self._chunks, None)
+            except Exception as error:
+                self._error = error
+                raise
             if chunk is None:
                 return 0
             self._left = memoryview(chunk)

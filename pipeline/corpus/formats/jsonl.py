@@ -61,11 +61,12 @@ def read(
         BadFileError: if it can't be read to its end.
     """
     lines = (line for line in read_lines(path, file_size) if not line.isspace() and line)
-    parsed = (_row(line, columns) for line in islice(lines, rows))
+    parsed = (row_of(line, columns) for line in islice(lines, rows))
     yield from gather_rows(parsed, columns, settings.shard_rows)
 
 
-def _row(line: bytes, columns: list[str]) -> Row:
+def row_of(line: bytes, columns: list[str]) -> Row:
+    """The values of the columns in one object's text."""
     value, error = parse_line(line)
     fields = None if value is None else [_text(value.get(column)) for column in columns]
     return fields, error, len(line)
