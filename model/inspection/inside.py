@@ -24,14 +24,14 @@ class Inside:
         attention: float32 [layers, heads, n, n]: how much each token (second last axis) looked at
             each (last axis); its rows add up to 1.
         influence: float64 [n], what each token added to the probability of `label`.
-        blank: the probability of `label` with the words blanked out.
+        baseline: the probability of `label` for the baseline, which is the text without its words.
         label: the index that `influence` is about.
     """
 
     probabilities: np.ndarray
     attention: np.ndarray
     influence: np.ndarray
-    blank: float
+    baseline: float
     label: int
 
 
@@ -39,7 +39,7 @@ def look_inside(
     spec: Mapping[str, Any],
     network: keras.Model,
     token_ids: np.ndarray,
-    marks: np.ndarray,
+    special: np.ndarray,
     label: int | None = None,
     steps: int = STEPS,
 ) -> Inside:
@@ -49,8 +49,7 @@ def look_inside(
         spec: the network's.
         network: with its weights.
         token_ids: int32 [n], none of them 0.
-        marks: bool [n], which tokens are no words but marks ([CLS], [SEP]); they stay in the
-            blanked text.
+        special: bool [n], which tokens are special ones ([CLS], [SEP]); they stay in the baseline.
         label: what to explain; None is the most probable label.
         steps: of the integral.
     """
@@ -59,20 +58,20 @@ def look_inside(
     vectors = opened.embed(ids)
     probabilities, attention = opened.run(vectors, ids)
     chosen = int(np.argmax(probabilities[0])) if label is None else label
-    blanked = vectors * ops.cast(marks, vectors.dtype)[None, :, None]
+    baseline = vectors * ops.cast(special, vectors.dtype)[None, :, None]
     return Inside(
         probabilities=np.asarray(probabilities)[0],
         attention=np.stack([np.asarray(layer)[0] for layer in attention]),
-        influence=integrated_gradients(opened, vectors, blanked, ids, chosen, steps),
-        blank=float(opened.run(blanked, ids)[0][0, chosen]),
+        influence=integrated_gradients(opened, vectors, baseline, ids, chosen, steps),
+        baseline=float(opened.run(baseline, ids)[0][0, chosen]),
         label=chosen,
     )
 
 
 def integrated_gradients(
-    opened: Any, vectors: Any, blanked: Any, token_ids: Any, label: int, steps: int
+    opened: Any, vectors: Any, baseline: Any, token_ids: Any, label: int, steps: int
 ) -> np.ndarray:
-    """What each token adds to a label's probability on the way from the blanked text to the text.
+    """What each token adds to a label's probability on the way from the baseline to the text.
 
     Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", 2017, equation 1, with
     the zero vector for a word that isn't there, as they have it for text. By their axiom of
@@ -82,7 +81,7 @@ def integrated_gradients(
     Args:
         opened: the network, with `run`.
         vectors: float32 [1, n, hidden], the tokens' embeddings.
-        blanked: the same, without the words.
+        baseline: the same, without the words.
         token_ids: int32 [1, n].
         label: whose probability.
         steps: of the integral.
@@ -96,13 +95,13 @@ def integrated_gradients(
     total = np.zeros(vectors.shape[1:], np.float64)
     for start in range(0, steps, CHUNK):
         part = along[start : start + CHUNK, None, None]
-        points = blanked + part * (vectors - blanked)
+        points = baseline + part * (vectors - baseline)
         with tf.GradientTape() as tape:
             tape.watch(points)
             ids = tf.repeat(token_ids, len(part), axis=0)
             answer = tf.reduce_sum(opened.run(points, ids)[0][:, label])
         total += np.asarray(tape.gradient(answer, points), np.float64).sum(axis=0)
-    return (total / steps * np.asarray(vectors - blanked)[0]).sum(axis=-1)
+    return (total / steps * np.asarray(vectors - baseline)[0]).sum(axis=-1)
 
 
 class _Bert:

@@ -68,7 +68,7 @@ def wordpiece(
         vocabulary: the pieces by their ids; it travels as the asset `vocab.txt` of the graph.
         lowercase: whether the vocabulary is an uncased one.
         strip_accents: whether accents are taken off.
-        max_tokens: ids of a text that are kept, the two marks included.
+        max_tokens: ids of a text that are kept, the two special tokens included.
 
     Returns:
         `token_ids`, ragged int64 `[batch, (length)]`, and `tokens`, int64 `[batch]`: how many ids
@@ -90,10 +90,11 @@ def wordpiece(
         tf.int64,
         tf.lookup.TextFileIndex.LINE_NUMBER,
     )
-    marks = tf.lookup.StaticHashTable(lines, -1).lookup(tf.constant([CLS, SEP]))
+    special = tf.lookup.StaticHashTable(lines, -1).lookup(tf.constant([CLS, SEP]))
     column = tf.ones_like(pieces.row_lengths())[:, None]
     token_ids = tf.concat(
-        [column * marks[0], pieces[:, : max_tokens - len((CLS, SEP))], column * marks[1]], axis=1
+        [column * special[0], pieces[:, : max_tokens - len((CLS, SEP))], column * special[1]],
+        axis=1,
     )
     return {"token_ids": token_ids, "tokens": pieces.row_lengths() + 2}
 

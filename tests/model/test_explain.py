@@ -16,7 +16,7 @@ from toys import toy_network
 
 TEXT = "The teams won: new <b>chip</b> market"
 TOKEN_IDS = np.array([2, 5, 6, 13, 9, 3], np.int32)
-MARKS = np.array([True, False, False, False, False, True])
+SPECIAL = np.array([True, False, False, False, False, True])
 
 
 def classifier(folder, **settings):
@@ -41,7 +41,7 @@ def networks(toy_bert, tmp_path_factory):
 def test_inside_is_the_network_itself(networks, kind):
     spec, network = networks[kind]
     ids = TOKEN_IDS % 9 + 1 if kind == "transformer" else TOKEN_IDS
-    inside = look_inside(spec, network, ids, MARKS, steps=8)
+    inside = look_inside(spec, network, ids, SPECIAL, steps=8)
     np.testing.assert_allclose(inside.probabilities, network(ids[None])[0], atol=1e-6)
     layers, heads = (1, 2) if kind == "transformer" else (2, 2)
     assert inside.attention.shape == (layers, heads, 6, 6)
@@ -55,11 +55,11 @@ def test_influences_add_up_to_what_the_words_changed(networks, kind, label):
     """The axiom of completeness (Sundararajan et al., 2017, proposition 1)."""
     spec, network = networks[kind]
     ids = TOKEN_IDS % 9 + 1 if kind == "transformer" else TOKEN_IDS
-    inside = look_inside(spec, network, ids, MARKS, label=label, steps=512)
-    changed = inside.probabilities[label] - inside.blank
+    inside = look_inside(spec, network, ids, SPECIAL, label=label, steps=512)
+    changed = inside.probabilities[label] - inside.baseline
     assert inside.influence.sum() == pytest.approx(changed, abs=2e-3)
     assert np.abs(inside.influence).max() > 1e-4
-    assert np.all(inside.influence[MARKS] == 0)
+    assert np.all(inside.influence[SPECIAL] == 0)
 
 
 def test_influence_of_a_linear_network_is_exact():
@@ -81,18 +81,6 @@ def _tensors(*arrays):
     import tensorflow as tf
 
     return [tf.constant(array) for array in arrays]
-
-
-def test_habits_in_words():
-    tokens = ["[CLS]", "a", "b", "[SEP]"]
-    assert explain.habit(np.eye(4), tokens) == ("on the token itself", 1.0)
-    assert explain.habit(np.eye(4, k=-1) + np.diag([1, 0, 0, 0]), tokens) == (
-        "on the token before",
-        0.75,
-    )
-    last = np.zeros((4, 4))
-    last[:, 3] = 1
-    assert explain.habit(last, tokens) == ("on “[SEP]”", 1.0)
 
 
 class Page(html.parser.HTMLParser):
@@ -169,6 +157,7 @@ def test_the_page_of_the_small_transformer(toy_bundle, tmp_path, capsys):
     page = Page(output.read_text(encoding="utf-8"))
     text = "".join(page.text)
     assert "Why Sports?" in text
+    assert "newsbeam ." not in text  # a checkout has no version
     influence = dict(re.findall(r"\n\s*(the|team|won)([+−]\d\.\d{3})", text))
     assert set(influence) == {"the", "team", "won"}
     assert influence["team"].startswith("+") and influence["won"].startswith("+")
