@@ -72,7 +72,13 @@ def export(model: str, backbone: str, output: str) -> None:
     config["label2id"] = {label: index for index, label in enumerate(saved.labels)}
     (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
     (folder / "newsbeam.json").write_text(
-        json.dumps({"max_tokens": saved.max_tokens, "text_columns": saved.text_columns})
+        json.dumps(
+            {
+                "max_tokens": saved.max_tokens,
+                "text_columns": saved.text_columns,
+                "calibration": saved.model.get("calibration"),
+            }
+        )
     )
     for name in KEPT:
         if Path(backbone, name).is_file():
@@ -94,6 +100,8 @@ def compare(model: str, corpus: str, labels: str, batch_size: int = 64) -> None:
     import torch
     import transformers
 
+    from model.calibration import calibrated
+
     settings = json.loads(Path(model, "newsbeam.json").read_text())
     columns = pq.read_table(corpus, columns=settings["text_columns"]).to_pydict().values()
     texts = [" ".join(part or "" for part in row) for row in zip(*columns, strict=True)]
@@ -112,6 +120,7 @@ def compare(model: str, corpus: str, labels: str, batch_size: int = 64) -> None:
                 return_tensors="pt",
             )
             theirs[rows] = network(**batch).logits.softmax(-1).numpy()
+    theirs = calibrated(theirs, settings["calibration"])  # which their classifier doesn't know
     parts = sorted(Path(labels).glob("part-*.parquet"))
     scored = pa.concat_tables(pq.read_table(p, columns=["label", "probabilities"]) for p in parts)
     ours = np.array(scored["probabilities"].to_pylist(), np.float32)

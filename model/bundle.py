@@ -26,7 +26,8 @@ FORMAT = 1
 PREPARED_FORMAT = 2  # of the folder that `pipeline.prepare` writes; 1 had no hashes of the texts
 MANIFEST = "bundle.json"
 WEIGHTS = "model.weights.h5"
-UNLISTED = (MANIFEST, "README.md")  # files that bundle.json needn't list
+CARD = "README.md"
+UNLISTED = (MANIFEST, CARD)  # files that bundle.json needn't list
 RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
 
 
@@ -139,33 +140,69 @@ def save_bundle(
         BundleError: `output` holds something else, or `prepared` is not what `pipeline.prepare`
             writes.
     """
-    target = Path(output)
-    check_output(target)
+    check_output(output)
     description = read_prepared(prepared)
+    fields = {
+        "name": name,
+        **{key: description[key] for key in ("labels", "max_tokens", "text_columns", "tokenizer")},
+        "model": spec,
+        "training": training,
+        "metrics": metrics,
+        "profile": profile,
+    }
+    return _write(Path(output), Path(prepared) / "transform", network, fields)
+
+
+def save_again(
+    bundle: Bundle,
+    output: str | os.PathLike,
+    *,
+    network: Any,
+    spec: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    profile: Mapping[str, Any] | None,
+) -> Bundle:
+    """Writes a bundle with another network, and all else as it is.
+
+    Args:
+        bundle: What it is made of.
+        output: As `save_bundle` has it, and so what follows; may be the bundle's own folder.
+        network: A Keras model from token ids to probabilities, on the TensorFlow backend.
+        spec: All that rebuilds the network.
+        metrics: What was measured.
+        profile: What the training corpus looked like.
+
+    Raises:
+        BundleError: `output` holds something else.
+    """
+    check_output(output)
+    kept = ("name", "labels", "max_tokens", "text_columns", "tokenizer", "training")
+    fields = {key: getattr(bundle, key) for key in kept}
+    fields |= {"model": spec, "metrics": metrics, "profile": profile}
+    card = Path(bundle.path) / CARD
+    return _write(Path(output), Path(bundle.transform_dir), network, fields, card)
+
+
+def _write(
+    target: Path, transform: Path, network: Any, fields: dict[str, Any], card: Path | None = None
+) -> Bundle:
+    """Writes a bundle beside its place, and its card, and renames it into place."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     earlier = beside.with_name(beside.name + "-earlier")
     try:
         beside.chmod(0o755)
-        shutil.copytree(Path(prepared) / "transform", beside / "transform")
+        shutil.copytree(transform, beside / "transform")
         network.save_weights(beside / WEIGHTS)
-        _export(network, spec, beside / "saved_model")
-        fields = {
-            "format": FORMAT,
-            "name": name,
-            "labels": list(description["labels"]),
-            "max_tokens": description["max_tokens"],
-            "text_columns": list(description["text_columns"]),
-            "tokenizer": description["tokenizer"],
-            "model": dict(spec),
-            "training": dict(training),
-            "metrics": dict(metrics),
-            "profile": None if profile is None else dict(profile),
+        _export(network, fields["model"], beside / "saved_model")
+        made = {
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "versions": installed_versions(RECORDED_VERSIONS),
             "files": _digests(beside),
         }
-        _write_json(beside / MANIFEST, fields)
+        _write_json(beside / MANIFEST, {"format": FORMAT, **fields, **made})
+        if card is not None and card.is_file():
+            shutil.copyfile(card, beside / CARD)
         if target.exists():
             target.rename(earlier)
         beside.rename(target)

@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.record:
             record_metrics(bundle, {options.record: metrics})
         recalls = ", ".join(f"{label} {recall:.3f}" for label, recall in metrics["recall"].items())
-        say(f"accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows; recall: {recalls}")
+        say(
+            f"accuracy {metrics['accuracy']:.4f} on {metrics['rows']} rows; recall: {recalls}; "
+            f"expected calibration error {metrics['calibration_error']:.4f}"
+        )
 
     return run_command("model.evaluate", command)
 

@@ -109,11 +109,10 @@ def train(options: argparse.Namespace) -> None:
     import_keras(backend)
     import keras
 
-    from model.networks.registry import build_network
     from model.training.corpus_profile import label_profile
     from model.training.examples import read_examples, split, weighted
     from model.training.network_size import network_size, size_lines
-    from model.training.phases import measure_network, train_network
+    from model.training.phases import finish_network, measure_network, train_network
     from model.training.starting_point import device_name, precision, starting_point
 
     labels = description["labels"]
@@ -148,8 +147,7 @@ def train(options: argparse.Namespace) -> None:
         callbacks=[keras.callbacks.TensorBoard(options.logs)] if options.logs else [],
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    trained = build_network(spec)  # without the optimizer, and in float32
-    trained.set_weights(network.get_weights())
+    spec, trained = finish_network(spec, network.get_weights(), validation)
     metrics, probabilities = measure_network(trained, training, validation, labels)
     profile = description.get("profile")
     result = weights.Trained(

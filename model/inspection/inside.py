@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from model.calibration import calibrated
+
 STEPS = 128
 CHUNK = 32
 
@@ -53,7 +55,7 @@ def look_inside(
         label: what to explain; None is the most probable label.
         steps: of the integral.
     """
-    opened: Any = _OPENERS[spec["kind"]](spec, network)
+    opened: Any = _Calibrated(_OPENERS[spec["kind"]](spec, network), spec.get("calibration"))
     ids = ops.convert_to_tensor(token_ids[None, :].astype(np.int32))
     vectors = opened.embed(ids)
     probabilities, attention = opened.run(vectors, ids)
@@ -102,6 +104,19 @@ def integrated_gradients(
             answer = tf.reduce_sum(opened.run(points, ids)[0][:, label])
         total += np.asarray(tape.gradient(answer, points), np.float64).sum(axis=0)
     return (total / steps * np.asarray(vectors - baseline)[0]).sum(axis=-1)
+
+
+class _Calibrated:
+    """A network with its calibration, so that what is explained is what scoring says."""
+
+    def __init__(self, opened: Any, calibration: Mapping[str, Any] | None):
+        self._opened = opened
+        self._calibration = calibration
+        self.embed = opened.embed
+
+    def run(self, vectors: Any, token_ids: Any) -> tuple[Any, list[Any]]:
+        probabilities, attention = self._opened.run(vectors, token_ids)
+        return calibrated(probabilities, self._calibration, ops), attention
 
 
 class _Bert:

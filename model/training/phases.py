@@ -10,8 +10,10 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from model.networks.registry import build_network
 from model.training import fitting, recipes
 from model.training.batches import LengthGroupedBatches
+from model.training.calibrating import fit_calibration
 from model.training.examples import Examples
 from model.training.measures import measure
 from model.training.step_lines import StepLines
@@ -74,6 +76,30 @@ def train_network(
     return history, of_batches + sum(epoch["seconds"] for epoch in history)
 
 
+def finish_network(
+    spec: Mapping[str, Any], weights: list[np.ndarray], validation: Examples
+) -> tuple[dict[str, Any], keras.Model]:
+    """The network as it goes into a bundle: in float32, and calibrated on what was held out.
+
+    Args:
+        spec: Of the network as it was trained.
+        weights: As training has left them.
+        validation: What was held out; without rows, the probabilities stay as they are.
+
+    Returns:
+        The spec, with the `calibration` in it, and the network.
+    """
+    network = build_network(spec)
+    network.set_weights(weights)
+    if not len(validation):
+        return dict(spec), network
+    probabilities, gold = _predict(network, validation)
+    spec = {**spec, "calibration": fit_calibration(probabilities, gold)}
+    network = build_network(spec)
+    network.set_weights(weights)
+    return spec, network
+
+
 def measure_network(
     network: keras.Model, training: Examples, validation: Examples, labels: list[str]
 ) -> tuple[dict[str, Any], np.ndarray]:
@@ -86,6 +112,12 @@ def measure_network(
     part, measured = "validation", validation
     if not len(validation):
         part, measured = "training", training.take(np.flatnonzero(training.is_gold))
-    by_length = LengthGroupedBatches(measured, EVALUATION_BATCH)
-    probabilities = np.asarray(network.predict(by_length.for_keras(), verbose=0))
-    return {part: measure(probabilities, measured.labels[by_length.rows], labels)}, probabilities
+    probabilities, gold = _predict(network, measured)
+    return {part: measure(probabilities, gold, labels)}, probabilities
+
+
+def _predict(network: keras.Model, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities of examples, float [rows, labels], and their labels, by length."""
+    batches = LengthGroupedBatches(examples, EVALUATION_BATCH)
+    probabilities = np.asarray(network.predict(batches.for_keras(), verbose=0))
+    return probabilities, examples.labels[batches.rows]

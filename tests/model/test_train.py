@@ -59,6 +59,7 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert training["parameters"] == training["trainable_parameters"] == parameters
     assert sum(layer["parameters"] for layer in training["layers"]) == parameters
     assert "embeddings" in [layer["name"] for layer in training["layers"]]
+    assert trained.model["calibration"]["rows"] == 3
     assert not Path(trained.path + ".training").exists()
 
 
@@ -262,7 +263,8 @@ def test_it_trains_on_jax_without_tensorflow(taught_prepared, toy_prepared, trai
     assert result.training["backend"] == "jax"
     assert result.training["device"] == "cpu"
     assert result.training["teacher_rows"] == 12
-    assert result.model == trained.model
+    assert {**result.model, "calibration": None} == {**trained.model, "calibration": None}
+    assert result.model["calibration"]["rows"] == 3
     assert result.labels == list(trained.labels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights"]
 

@@ -1,0 +1,112 @@
+"""Calibrating a bundle: the graph, the Keras network, both engines and explain say the same."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model.bundle import load_bundle
+from model.calibrate import main
+from model.calibration import calibrated
+from model.engines.choose import choose_engine
+from model.labelled import Labeller
+from model.networks.registry import build_network
+from toys import TOY_TEXTS
+
+TEXTS = pa.array([text for text, _ in TOY_TEXTS])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> str:
+    texts, labels = zip(*(TOY_TEXTS * 5), strict=True)
+    file = tmp_path_factory.mktemp("corpus") / "toys.parquet"
+    pq.write_table(pa.table({"title": texts, "description": [""] * 60, "label": labels}), file)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def calibrated_toy(toy_bundle, corpus, tmp_path_factory):
+    output = tmp_path_factory.mktemp("calibrated") / "toy"
+    flags = ["--model", toy_bundle.path, "--input", corpus, "--label_column", "label"]
+    assert main([*flags, "--output", str(output)]) == 0
+    return load_bundle(output)
+
+
+def label(bundle, engine: str = "tensorflow") -> np.ndarray:
+    return Labeller(bundle, choose_engine(bundle.model["kind"], engine, on_gpu=False))(TEXTS)
+
+
+@pytest.mark.numerical
+def test_every_reader_sees_the_calibrated_probabilities(toy_bundle, calibrated_toy):
+    before = label(toy_bundle)
+    wanted = calibrated(before, calibrated_toy.model["calibration"])
+    assert np.abs(wanted - before).max() > 0.01
+    np.testing.assert_allclose(label(calibrated_toy), wanted, atol=1e-5)
+    np.testing.assert_allclose(label(calibrated_toy, "openvino"), wanted, atol=1e-5)
+
+
+def test_explain_looks_into_the_calibrated_network(calibrated_toy):
+    from model.inspection.inside import look_inside
+    from model.tokenizers.tokenizer import Tokenizer
+
+    network = build_network(calibrated_toy.model)
+    network.load_weights(calibrated_toy.weights_file)
+    ids = np.array(Tokenizer(calibrated_toy.transform_dir)(TEXTS)[0][0].as_py(), np.int32)
+    inside = look_inside(calibrated_toy.model, network, ids, np.zeros(len(ids), bool))
+    np.testing.assert_allclose(inside.probabilities, label(calibrated_toy)[0], atol=1e-5)
+    np.testing.assert_allclose(network(ids[None])[0], inside.probabilities, atol=1e-5)
+    assert inside.influence.sum() == pytest.approx(
+        inside.probabilities[inside.label] - inside.blank, abs=1e-3
+    )
+
+
+def test_the_bundle_says_what_was_done(toy_bundle, calibrated_toy):
+    calibration = calibrated_toy.model["calibration"]
+    assert calibration["rows"] == 60
+    assert {"error_before", "error_after", "sharpness", "floor", "bend"} < set(calibration)
+    assert calibrated_toy.digest != toy_bundle.digest
+    for name in ("name", "labels", "max_tokens", "text_columns", "tokenizer", "training"):
+        assert getattr(calibrated_toy, name) == getattr(toy_bundle, name)
+    same = {name: digest for name, digest in toy_bundle.files.items() if "transform" in name}
+    assert same.items() <= calibrated_toy.files.items()
+
+
+def test_in_its_own_folder_and_again_it_is_the_same_map(calibrated_toy, corpus, tmp_path, capsys):
+    folder = shutil.copytree(calibrated_toy.path, tmp_path / "toy")
+    (folder / "README.md").write_text("What it is for.")
+    flags = ["--model", str(folder), "--input", corpus, "--label_column", "label"]
+    assert main(flags) == 0
+    assert (folder / "README.md").read_text() == "What it is for."
+    assert "expected calibration error" in capsys.readouterr().out
+    assert load_bundle(folder).model["calibration"] == calibrated_toy.model["calibration"]
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def test_figures_of_the_old_probabilities_are_taken_away(toy_bundle, corpus, tmp_path):
+    from model.bundle import record_metrics
+
+    folder = shutil.copytree(toy_bundle.path, tmp_path / "toy")
+    record_metrics(load_bundle(folder), {"test": {"accuracy": 0.5, "rows": 9, "loss": 2.0}})
+    assert main(["--model", str(folder), "--input", corpus, "--label_column", "label"]) == 0
+    assert load_bundle(folder).metrics == {"test": {"accuracy": 0.5, "rows": 9}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"--input": "nowhere.parquet"}, "nowhere.parquet: there is no such file"),
+        ({"--label_column": "lable"}, "has no column lable"),
+        ({"--model": "nowhere"}, "no bundle at nowhere"),
+        ({"--output": "."}, "holds something else than a bundle"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(toy_bundle, corpus, capsys, changes, message):
+    flags = {"--model": toy_bundle.path, "--input": corpus, "--label_column": "label"} | changes
+    assert main([word for pair in flags.items() for word in pair]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("model.calibrate: error: ") and message in error
+    assert error.count("\n") == 1
+    assert Path(toy_bundle.path, "bundle.json").is_file()
