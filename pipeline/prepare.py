@@ -26,7 +26,6 @@ from pipeline.preparation.prepared import (
     PREPARED,
     describe,
     enter,
-    plan_file,
     read_vocabulary,
     transform_dir,
     work_folder,
@@ -34,42 +33,41 @@ from pipeline.preparation.prepared import (
 )
 from pipeline.preparation.training_examples import WriteExamples
 from pipeline.preparation.vocabulary import choose_tokenizer, count_words, learn
+from pipeline.stages.context import RunContext
 from pipeline.stages.reading import PlanItems, ReadDocuments
 
 MOST_TOKENS = 4096
 
 
-def fit_tokenizer(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+def fit_tokenizer(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     """The first pass: the corpus -> the fitted transform."""
     with silent_descriptor():  # tf.Transform, which the command line can do without
         from pipeline.preparation.fit import FitTokenizer
 
-    plan_path = plan_file(output)
+    settings = context.plan.settings
     return (
         pipeline
-        | "Plan" >> PlanItems(plan_path)
-        | "Read" >> ReadDocuments(plan_path)
+        | "Plan" >> PlanItems(context)
+        | "Read" >> ReadDocuments(context)
         | "Fit"
         >> FitTokenizer(
-            plan.settings["tokenizer"],
-            plan.settings["max_tokens"],
-            transform_dir(output),
-            storage.join(work_folder(output), "transform"),
-            read_vocabulary(output),
+            settings["tokenizer"],
+            settings["max_tokens"],
+            transform_dir(context.output),
+            storage.join(context.work, "transform"),
+            read_vocabulary(context.output),
         )
     )
 
 
-def write_examples(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+def write_examples(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     """The second pass: the corpus -> examples, and `prepared.json` last."""
-    plan_path = plan_file(output)
-    unknown_id = plan.settings["tokenizer"]["unknown_id"]
     return (
         pipeline
-        | "Plan" >> PlanItems(plan_path)
-        | "Read" >> ReadDocuments(plan_path)
-        | "Write" >> WriteExamples(transform_dir(output), unknown_id, output, work_folder(output))
-        | "Describe" >> beam.Map(describe, output)
+        | "Plan" >> PlanItems(context)
+        | "Read" >> ReadDocuments(context)
+        | "Write" >> WriteExamples(context)
+        | "Describe" >> beam.Map(describe, context.output)
     )
 
 
@@ -95,7 +93,6 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
         {
             "tokenizer": tokenizer,
             "max_tokens": options.max_tokens,
-            "on_bad_file": options.on_bad_file,
         },
         gold_column=options.label_column,
         probabilities_column=options.probabilities_column,
@@ -107,38 +104,34 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
 
 
 def run(
-    plan: Plan, output: str, beam_options: PipelineOptions, vocabulary: list[str] | None = None
+    context: RunContext, beam_options: PipelineOptions, vocabulary: list[str] | None = None
 ) -> None:
     """Runs the passes.
 
     Args:
-        plan: What to do.
-        output: The folder to make.
+        context: The run, whose plan lies in its work folder.
         beam_options: How Beam runs them.
         vocabulary: The WordPiece pieces that were given; without any, they are learned.
 
     Raises:
         NewsbeamError: If one fails; the message is the worker's own line, if it could leave one.
     """
-    if plan.settings["tokenizer"]["kind"] == "wordpiece":
+    if context.plan.settings["tokenizer"]["kind"] == "wordpiece":
         if not vocabulary:
-            _run_pass(count_words, plan, output, beam_options)
-            vocabulary = learn(plan, output)
-        write_vocabulary(output, vocabulary)
+            _run_pass(count_words, context, beam_options)
+            vocabulary = learn(context.plan, context.output)
+        write_vocabulary(context.output, vocabulary)
     for one_pass in (fit_tokenizer, write_examples):
-        _run_pass(one_pass, plan, output, beam_options)
-    storage.delete_folder(work_folder(output))
+        _run_pass(one_pass, context, beam_options)
+    storage.delete_folder(context.work)
 
 
 def _run_pass(
-    one_pass: Callable[..., beam.PCollection],
-    plan: Plan,
-    output: str,
-    beam_options: PipelineOptions,
+    one_pass: Callable[..., beam.PCollection], context: RunContext, beam_options: PipelineOptions
 ) -> None:
     pipeline = beam.Pipeline(options=beam_options)
-    one_pass(pipeline, plan, output)
-    run_to_end(pipeline, work_folder(output), [])
+    one_pass(pipeline, context)
+    run_to_end(pipeline, context.work, [])
 
 
 def prepare(argv: list[str]) -> int:
@@ -151,7 +144,10 @@ def prepare(argv: list[str]) -> int:
     with claimed(options.output):
         is_new = enter(options.output, plan, options.overwrite)
         if is_new:
-            run(plan, options.output, beam_options, vocabulary)
+            skip = options.on_bad_file == "skip"
+            work = work_folder(options.output)
+            context = RunContext(work, options.output, skip_bad_files=skip)
+            run(context, beam_options, vocabulary)
     description = storage.read_json(storage.join(options.output, PREPARED))
     if not is_new:
         say(f"nothing to do: {options.output} holds this very data")

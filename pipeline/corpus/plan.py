@@ -51,8 +51,8 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the result, as JSON values."""
-        # `on_bad_file` decides whether a run ends, not what one that does end has written; so a run
-        # that met a bad file can be continued without it. The labels are the bundle's.
+        # The labels are the bundle's. Plans of version 0.1 also said what to do with bad files,
+        # which decides whether a run ends, not what one that does end has written.
         implied = ("on_bad_file", "labels")
         return {
             "settings": {k: v for k, v in self.settings.items() if k not in implied},

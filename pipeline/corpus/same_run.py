@@ -78,5 +78,4 @@ def continued(saved: Plan, plan: Plan) -> Plan | None:
     now = plan.identity()
     if unfinished(saved.identity(), now) != unfinished(now, now):
         return None
-    settings = {**saved.settings, "on_bad_file": plan.settings["on_bad_file"]}
-    return dataclasses.replace(saved, settings=settings, reading=plan.reading, sources=plan.sources)
+    return dataclasses.replace(saved, reading=plan.reading, sources=plan.sources)

@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from pipeline.errors import NewsbeamError
-from pipeline.worker.failures import told_failure
+from pipeline.worker.failures import reported_failure
 
 THREAD = "newsbeam-pipeline"
 LOOK_SECONDS = 1.0
@@ -95,7 +95,7 @@ def _explain(work: str, checks: list[Callable[[], None]], seconds: float) -> Non
     but that, before the watchdog is sure that it is gone.
     """
     end = time.monotonic() + seconds
-    while told_failure(work) is None and time.monotonic() < end:
+    while reported_failure(work) is None and time.monotonic() < end:
         for check in checks:
             check()
         time.sleep(LOOK_SECONDS)
@@ -107,7 +107,7 @@ def is_stuck() -> bool:
 
 
 def _failure(work: str, error: BaseException) -> NewsbeamError:
-    told = told_failure(work)
+    told = reported_failure(work)
     if told is not None:
         failure = NewsbeamError(told["message"])
         failure.exit_code = told["exit_code"]

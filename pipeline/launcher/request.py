@@ -70,7 +70,6 @@ def plan_run(
             "labels": list(bundle.labels),
             "engine": list(choice),
             "max_tokens": bundle.max_tokens,
-            "on_bad_file": options.on_bad_file,
             "asked": {name: getattr(options, name) for name in ASKED},
             "version": package_version(),
             "versions": {name: package_version(name) for name in ENGINES},

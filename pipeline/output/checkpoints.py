@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import layout, storage
-from pipeline.corpus.documents import CARRIED, METADATA_KEY, piece_of
+from pipeline.corpus.documents import CARRIED, METADATA_KEY, Shard
 from pipeline.corpus.plan import Plan
-from pipeline.quality.stats import Stats, table_stats
+from pipeline.quality.stats import Stats, shard_stats
 
 COMPRESSION = "zstd"
 
@@ -64,11 +64,11 @@ def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[
     return files, missing
 
 
-def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = None) -> str:
+def write_checkpoint(shard: Shard, plan: Plan, work: str, stats: Stats | None = None) -> str:
     """Writes one checkpoint.
 
     Args:
-        table: with the columns of the documents and of the scores.
+        shard: its Table has the columns of the documents and of the scores.
         plan: what the output looks like.
         work: the folder to write to.
         stats: the Table's statistics, if they are known already.
@@ -76,10 +76,10 @@ def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = No
     Returns:
         The file's name.
     """
-    piece = piece_of(table)
-    stats = stats or table_stats(table, plan.settings["max_tokens"])
+    table = shard.table
+    stats = stats or shard_stats(shard, plan.settings["max_tokens"])
     source = pa.DictionaryArray.from_arrays(
-        pa.array([0] * table.num_rows, pa.int32()), [piece.source]
+        pa.array([0] * table.num_rows, pa.int32()), [shard.source]
     )
     schema = plan.output_schema()
     carried = {name for name in table.column_names if name.startswith(CARRIED)}
@@ -88,12 +88,12 @@ def write_table(table: pa.Table, plan: Plan, work: str, stats: Stats | None = No
         **{name.removeprefix(CARRIED): table[name] for name in carried},
         "source": source,
     }
-    metadata = {"stats": stats, "bad_file": piece.bad_file, **plan.origin()}
+    metadata = {"stats": stats, "bad_file": shard.bad_file, **plan.origin()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    with storage.writing(storage.join(work, piece.file_name)) as stream:
+    with storage.writing(storage.join(work, shard.file_name)) as stream:
         pq.write_table(output, stream, compression=COMPRESSION)
-    return piece.file_name
+    return shard.file_name
 
 
 def read_stats(path: str) -> tuple[Stats, str | None, int]:

@@ -10,7 +10,7 @@ says in its manifest which run's rows it replaces.
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline import layout, storage
@@ -84,7 +84,40 @@ def select(
     return chosen, replaces
 
 
-def dead_runs(series: Series) -> list[tuple[str, Plan | None]]:
+def notes_of(
+    series: Series, run: str, plan: Plan, replaces: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """What a run's manifest says beside what every manifest does."""
+    about = {"run": run, "options": series.options, "working_folder": os.getcwd()}
+    used = [replaces[source.path] for source in plan.sources if source.path in replaces]
+    return {"series": about, "replaces": used}
+
+
+def dead_runs(
+    series: Series, plan_inputs: Callable[[Inputs], Plan]
+) -> Iterator[tuple[str, Plan, dict[str, Any]]]:
+    """Runs that died and can go on, since their inputs and options are still the same.
+
+    Others are taken away: their inputs are new or changed ones for the next run.
+
+    Args:
+        series: the runs.
+        plan_inputs: plans a run over some inputs, with the options of this one.
+
+    Yields:
+        Folder, plan, and notes for the manifest.
+    """
+    for name, plan in _unpublished(series):
+        path = series.run_folder(name)
+        notes = _notes_of_dead(path)
+        going_on = _going_on(plan, plan_inputs)
+        if going_on is None or notes.get("options") != series.options:
+            storage.delete_folder(path)
+        else:
+            yield path, going_on, notes["kept"]
+
+
+def _unpublished(series: Series) -> list[tuple[str, Plan | None]]:
     """Runs that were begun and not published, with their plans; None if there is none to read."""
     found: list[tuple[str, Plan | None]] = []
     for run in series.runs():
@@ -98,43 +131,6 @@ def dead_runs(series: Series) -> list[tuple[str, Plan | None]]:
         except (OSError, ValueError, KeyError, TypeError):
             found.append((run, None))
     return found
-
-
-def notes_of(
-    series: Series, run: str, plan: Plan, replaces: dict[str, dict[str, str]]
-) -> dict[str, Any]:
-    """What a run's manifest says beside what every manifest does."""
-    about = {"run": run, "options": series.options, "working_folder": os.getcwd()}
-    used = [replaces[source.path] for source in plan.sources if source.path in replaces]
-    return {"series": about, "replaces": used}
-
-
-def continue_dead(
-    series: Series, plan_inputs: Callable[[Inputs], Plan], run: Callable[[str, Plan, dict], None]
-) -> list[str]:
-    """Finishes runs that died, if their inputs and options are still the same.
-
-    Others are taken away: their inputs are new or changed ones for the next run.
-
-    Args:
-        series: the runs.
-        plan_inputs: plans a run over some inputs, with the options of this one.
-        run: scores: folder, plan, notes for the manifest.
-
-    Returns:
-        The folders of the runs that are finished now.
-    """
-    finished = []
-    for name, plan in dead_runs(series):
-        path = series.run_folder(name)
-        notes = _notes_of_dead(path)
-        going_on = _going_on(plan, plan_inputs)
-        if going_on is None or notes.get("options") != series.options:
-            storage.delete_folder(path)
-            continue
-        run(path, going_on, notes["kept"])
-        finished.append(path)
-    return finished
 
 
 def _going_on(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:

@@ -15,6 +15,7 @@ from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 from model.tokenizers import wordpiece
 from model.tokenizers.preprocessing import preprocessing_fn
 from pipeline import storage
+from pipeline.corpus.documents import Shard
 
 # String columns reach tf.Transform as lists only.
 RAW_SCHEMA = pa.schema([("text", pa.list_(pa.binary()))])
@@ -22,7 +23,7 @@ TEXT_TENSOR = 'dense_tensor { column_name: "text" shape {} default_value { bytes
 
 
 class FitTokenizer(beam.PTransform):
-    """Tables of documents -> the path of a tf.Transform graph that was fitted to them.
+    """Shards of documents -> the path of a tf.Transform graph that was fitted to them.
 
     Args:
         tokenizer: What `prepared.json` calls `tokenizer`: its `kind` and settings.
@@ -45,13 +46,13 @@ class FitTokenizer(beam.PTransform):
         self._output = output
         self._temp_dir = temp_dir
 
-    def expand(self, tables):
-        """PCollection of Tables with `text` and `error` -> PCollection of one path."""
-        return _fit(tables, self._function, self._output, self._temp_dir)
+    def expand(self, shards):
+        """PCollection of shards with `text` and `error` -> PCollection of one path."""
+        return _fit(shards, self._function, self._output, self._temp_dir)
 
 
 class CountWords(beam.PTransform):
-    """Tables of documents -> the path of a graph whose asset `word_counts` has the corpus' words.
+    """Shards of documents -> the path of a graph whose asset `word_counts` has the corpus' words.
 
     The first half of learning a WordPiece vocabulary; `read_counts` reads what it wrote.
 
@@ -71,9 +72,9 @@ class CountWords(beam.PTransform):
         self._output = output
         self._temp_dir = temp_dir
 
-    def expand(self, tables):
-        """PCollection of Tables with `text` and `error` -> PCollection of one path."""
-        return _fit(tables, self._function, self._output, self._temp_dir)
+    def expand(self, shards):
+        """PCollection of shards with `text` and `error` -> PCollection of one path."""
+        return _fit(shards, self._function, self._output, self._temp_dir)
 
 
 def read_counts(folder: str) -> list[tuple[str, int]]:
@@ -84,8 +85,8 @@ def read_counts(folder: str) -> list[tuple[str, int]]:
     return [(word, int(count)) for count, _, word in pairs]
 
 
-def _fit(tables, function, output: str, temp_dir: str):
-    batches = tables | "Texts" >> beam.FlatMap(raw_batches)
+def _fit(shards, function, output: str, temp_dir: str):
+    batches = shards | "Texts" >> beam.FlatMap(raw_batches)
     representation = text_format.Parse(TEXT_TENSOR, schema_pb2.TensorRepresentation())
     raw = TensorAdapterConfig(RAW_SCHEMA, {"text": representation})
     with tft_beam.Context(temp_dir=temp_dir):
@@ -93,15 +94,16 @@ def _fit(tables, function, output: str, temp_dir: str):
     return transform | "WriteTransform" >> tft_beam.WriteTransformFn(output)
 
 
-def raw_batches(table: pa.Table) -> list[pa.RecordBatch]:
-    """The texts of a Table's good rows, as tf.Transform wants them.
+def raw_batches(shard: Shard) -> list[pa.RecordBatch]:
+    """The texts of a shard's good rows, as tf.Transform wants them.
 
     Args:
-        table: Columns `text` (string) and `error` (null where the row is good).
+        shard: Its Table has the columns `text` (string) and `error` (null where the row is good).
 
     Returns:
         RecordBatches of `RAW_SCHEMA`.
     """
+    table = shard.table
     texts = table.filter(pc.is_null(table["error"]))["text"].cast(pa.binary()).combine_chunks()
     if not len(texts):
         return []

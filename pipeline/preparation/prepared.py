@@ -14,7 +14,7 @@ from model.training.corpus_profile import TOKEN_EDGES
 from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan
 from pipeline.errors import UsageError
-from pipeline.worker.failures import failures_told
+from pipeline.worker.failures import report_failures
 
 PREPARED = "prepared.json"
 VERSIONS = ("apache-beam", "newsbeam", "tensorflow", "tensorflow-text", "tensorflow-transform")
@@ -101,7 +101,7 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
     Raises:
         UsageError: If there is nothing to learn from.
     """
-    with failures_told(work_folder(output)):
+    with report_failures(work_folder(output)):
         description = _described(counts, output)
         storage.write_json(storage.join(output, PREPARED), description)
         return description

@@ -1,7 +1,8 @@
-"""WriteExamples: a Table of documents -> a file of training examples, and what was counted."""
+"""WriteExamples: a shard of documents -> a file of training examples, and what was counted."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -14,64 +15,49 @@ from apache_beam.utils.shared import Shared
 from model.training.corpus_profile import TOKEN_EDGES, token_histogram
 from model.training.held_out import HASH_COLUMN, text_hashes
 from pipeline import storage
-from pipeline.corpus.documents import piece_of
-from pipeline.stages.tokenizing import tokenize_table
-from pipeline.worker.failures import failures_told
+from pipeline.corpus.documents import Shard
+from pipeline.preparation.prepared import transform_dir
+from pipeline.stages.context import RunContext
+from pipeline.stages.stage import StageDoFn
+from pipeline.stages.tokenizing import count_tokens, load_tokenizer, tokenize_table
 
 NO_LABEL = "no_label"
 
 Counts = dict[str, Any]
 
 
+@dataclass
 class WriteExamples(beam.PTransform):
-    """Tokenizes each Table by a fitted transform and writes its examples.
+    """Tokenizes each shard by the fitted transform and writes its examples."""
 
-    Args:
-        transform_dir: The folder that `FitTokenizer` wrote.
-        unknown_id: The id of unknown tokens.
-        output: The folder of the examples.
-        work: Where workers leave what went wrong.
-    """
+    context: RunContext
 
-    def __init__(self, transform_dir: str, unknown_id: int, output: str, work: str):
-        super().__init__()
-        self._arguments = (transform_dir, unknown_id, output, work)
-
-    def expand(self, tables):
-        """PCollection of Tables with `gold` -> PCollection of one dictionary of counts."""
+    def expand(self, shards):
+        """PCollection of shards with `gold` -> PCollection of one dictionary of counts."""
         return (
-            tables
-            | "Write" >> beam.ParDo(_WriteExamples(*self._arguments))
+            shards
+            | "Write" >> beam.ParDo(_WriteExamples(self.context))
             | "Add" >> beam.CombineGlobally(add_counts)
         )
 
 
-class _WriteExamples(beam.DoFn):
-    def __init__(self, transform_dir: str, unknown_id: int, output: str, work: str):
-        self._transform_dir, self._unknown_id = transform_dir, unknown_id
-        self._output, self._work = output, work
+class _WriteExamples(StageDoFn):
+    def __init__(self, context: RunContext):
+        super().__init__(context)
         self._shared = Shared()
 
-    def setup(self) -> None:
-        with failures_told(self._work):
-            self._tokenize = self._shared.acquire(self._load)
+    def load(self) -> None:
+        transform = transform_dir(self.context.output)
+        self._tokenize = self._shared.acquire(lambda: load_tokenizer(transform))
+        self._unknown = self.context.plan.settings["tokenizer"]["unknown_id"]
 
-    def _load(self) -> Any:
-        from model.tokenizers.tokenizer import (
-            Tokenizer,  # TensorFlow: in the worker, not in the launcher
-        )
-
-        return Tokenizer(self._transform_dir)
-
-    def process(self, table: pa.Table) -> Iterator[Counts]:
-        with failures_told(self._work):
-            examples, counts = to_examples(table, self._tokenize, self._unknown_id)
-            if examples.num_rows:
-                piece = piece_of(table)
-                name = f"examples-{piece.item:06d}-{piece.table:06d}.parquet"
-                with storage.writing(storage.join(self._output, name)) as stream:
-                    pq.write_table(examples, stream, compression="zstd")
-            yield counts
+    def run(self, shard: Shard) -> Iterator[Counts]:
+        examples, counts = to_examples(shard.table, self._tokenize, self._unknown)
+        if examples.num_rows:
+            name = f"examples-{shard.item:06d}-{shard.number:06d}.parquet"
+            with storage.writing(storage.join(self.context.output, name)) as stream:
+                pq.write_table(examples, stream, compression="zstd")
+        yield counts
 
 
 def to_examples(
@@ -98,9 +84,9 @@ def to_examples(
     unlabelled = pc.sum(blank).as_py() or 0
     tokenized = tokenize_table(good.filter(pc.invert(blank)), tokenize)
     token_ids = tokenized["token_ids"].combine_chunks()
-    ids = token_ids.flatten().to_numpy()
+    seen = count_tokens(token_ids, unknown_id)
     columns = {
-        "token_ids": token_ids,
+        "token_ids": token_ids.dictionary.take(token_ids.indices),
         "label": tokenized["gold"],
         HASH_COLUMN: text_hashes(tokenized["text"]),
     }
@@ -115,8 +101,8 @@ def to_examples(
             Counter({**Counter(errors), NO_LABEL: unlabelled} if unlabelled else errors)
         ),
         "token_histogram": token_histogram(tokenized["tokens"].to_numpy()),
-        "ids": len(ids),
-        "unknown": int(np.count_nonzero(ids == unknown_id)),
+        "ids": seen["tokens"],
+        "unknown": seen["unknown_tokens"],
     }
     return examples, counts
 

@@ -11,7 +11,8 @@ from model.tokenizers import wordpiece
 from pipeline import storage
 from pipeline.corpus.plan import Plan
 from pipeline.errors import UsageError
-from pipeline.preparation.prepared import plan_file, word_counts_dir, work_folder
+from pipeline.preparation.prepared import word_counts_dir
+from pipeline.stages.context import RunContext
 from pipeline.stages.reading import PlanItems, ReadDocuments
 
 
@@ -56,22 +57,18 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
     return {**tokenizer, **cleaning, **found}, vocabulary
 
 
-def count_words(pipeline: beam.Pipeline, plan: Plan, output: str) -> beam.PCollection:
+def count_words(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     """The pass before: the corpus -> its words, to learn a vocabulary from."""
     with silent_descriptor():
         from pipeline.preparation.fit import CountWords
 
-    plan_path = plan_file(output)
+    tokenizer = context.plan.settings["tokenizer"]
+    folders = word_counts_dir(context.output), storage.join(context.work, "counts")
     return (
         pipeline
-        | "Plan" >> PlanItems(plan_path)
-        | "Read" >> ReadDocuments(plan_path)
-        | "Count"
-        >> CountWords(
-            plan.settings["tokenizer"],
-            word_counts_dir(output),
-            storage.join(work_folder(output), "counts"),
-        )
+        | "Plan" >> PlanItems(context)
+        | "Read" >> ReadDocuments(context)
+        | "Count" >> CountWords(tokenizer, *folders)
     )
 
 

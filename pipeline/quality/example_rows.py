@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus.documents import Piece
+from pipeline.corpus.documents import Shard
 
 EXAMPLES = 5  # of each kind
 MANY_LABELS = 50  # with more labels than this, one example of each is carried
@@ -33,12 +33,12 @@ def lowest(examples: Iterable[Example]) -> list[Example]:
     return list(kept.values())
 
 
-def error_examples(table: pa.Table, piece: Piece) -> dict[str, list[Example]]:
+def error_examples(table: pa.Table, shard: Shard) -> dict[str, list[Example]]:
     """The first rows in error, by code.
 
     Args:
         table: scored documents.
-        piece: what the Table is.
+        shard: what the Table is.
     """
     error = table["error"].combine_chunks()
     rows = np.flatnonzero(error.is_valid().to_numpy(False))
@@ -46,16 +46,16 @@ def error_examples(table: pa.Table, piece: Piece) -> dict[str, list[Example]]:
     by_code: dict[str, list[Example]] = {}
     for code in codes.unique().to_pylist() if len(rows) else []:
         first = rows[pc.equal(codes, code).to_numpy(False)][:EXAMPLES]
-        by_code[code] = [_example(table, int(row), piece, 0.0, None) for row in first]
+        by_code[code] = [_example(table, int(row), shard, 0.0, None) for row in first]
     return by_code
 
 
-def label_examples(scored: pa.Table, piece: Piece) -> dict[str, dict[str, list[Example]]]:
+def label_examples(scored: pa.Table, shard: Shard) -> dict[str, dict[str, list[Example]]]:
     """The most and the least confident rows of each label.
 
     Args:
         scored: documents that have a label.
-        piece: what the Table is.
+        shard: what the Table is.
 
     Returns:
         `confident` and `unsure`, each by label.
@@ -69,12 +69,12 @@ def label_examples(scored: pa.Table, piece: Piece) -> dict[str, dict[str, list[E
         name = labels.dictionary[number].as_py()
         rows = np.flatnonzero(numbers == number)
         for kind, ranks in (("confident", -scores), ("unsure", scores)):
-            found[kind][name] = ranked(scored, rows, ranks, piece)[:many]
+            found[kind][name] = ranked(scored, rows, ranks, shard)[:many]
     return found
 
 
 def ranked(
-    table: pa.Table, rows: np.ndarray, ranks: np.ndarray, piece: Piece, key: str = "text"
+    table: pa.Table, rows: np.ndarray, ranks: np.ndarray, shard: Shard, key: str = "text"
 ) -> list[Example]:
     """The rows with the lowest ranks.
 
@@ -82,13 +82,13 @@ def ranked(
         table: scored documents.
         rows: numbers of the rows to choose from.
         ranks: of all rows of the Table.
-        piece: what the Table is.
+        shard: what the Table is.
         key: the column in which examples differ.
     """
     order = rows[np.argsort(ranks[rows], kind="stable")][:CANDIDATES]
     kept: dict[str, Example] = {}
     for row in order:
-        example = _example(table, int(row), piece, float(ranks[row]), key)
+        example = _example(table, int(row), shard, float(ranks[row]), key)
         kept.setdefault(example[1], example)
         if len(kept) == EXAMPLES:
             break
@@ -100,11 +100,11 @@ def rows_of(examples: Sequence[Example]) -> list[dict[str, Any]]:
     return [row for _, _, row in examples]
 
 
-def _example(table: pa.Table, row: int, piece: Piece, rank: float, key: str | None) -> Example:
+def _example(table: pa.Table, row: int, shard: Shard, rank: float, key: str | None) -> Example:
     number = table["source_row"][row].as_py()
     shown = {
         "id": clipped(str(table["id"][row].as_py()), NAME_CHARACTERS),
-        "source": piece.source,
+        "source": shard.source,
         "source_row": number,
         "text": clipped(table["text"][row].as_py(), TEXT_CHARACTERS),
         "error": clipped(table["error"][row].as_py(), TEXT_CHARACTERS),
@@ -113,8 +113,8 @@ def _example(table: pa.Table, row: int, piece: Piece, rank: float, key: str | No
     }
     if "gold" in table.column_names:
         shown["gold"] = clipped(table["gold"][row].as_py(), NAME_CHARACTERS)
-    distinct = f"{piece.source}#{number}" if key is None else shown[key]
-    return [[rank, piece.item, number], distinct, shown]
+    distinct = f"{shard.source}#{number}" if key is None else shown[key]
+    return [[rank, shard.item, number], distinct, shown]
 
 
 def clipped(text: str | None, most: int) -> str | None:

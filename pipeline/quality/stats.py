@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.training.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
-from pipeline.corpus.documents import Piece, piece_of
+from pipeline.corpus.documents import Shard
 from pipeline.quality.example_rows import error_examples, label_examples, lowest, ranked
 
 CONFIDENCE_BINS = len(CONFIDENCE_EDGES) - 1
@@ -23,16 +23,16 @@ LENGTH_BINS = len(TOKEN_EDGES)
 Stats = dict[str, Any]
 
 
-def table_stats(
-    table: pa.Table, max_tokens: int, session: str | None = None, worker: str | None = None
+def shard_stats(
+    shard: Shard, max_tokens: int, session: str | None = None, worker: str | None = None
 ) -> Stats:
-    """Counts what a report wants to know of a scored Table.
+    """Counts what a report wants to know of a scored shard.
 
     With a `model` column (a cascade), `rows_by_model` is in it, too, and in `first` what
     `_of_labels` says of the first model's own labels.
 
     Args:
-        table: with the columns of the documents and of the scores.
+        shard: its Table has the columns of the documents and of the scores.
         max_tokens: tokens that the model sees of a text.
         session: when the process that leads the run was started; a run that is continued has
             several.
@@ -45,7 +45,7 @@ def table_stats(
         `length_sum` (tokens before truncation), `truncated` (rows), `counts` (what the stages
         measured), `examples`; and with a `gold` column `gold`.
     """
-    piece = piece_of(table)
+    table = shard.table
     error = table["error"].combine_chunks()
     codes = pc.split_pattern(error.drop_null(), ":", max_splits=1)
     in_error = len(error) - error.null_count
@@ -55,20 +55,20 @@ def table_stats(
         "rows": table.num_rows,
         "labelled": table.num_rows - in_error,
         "errors": _value_counts(pc.list_element(codes, 0)) if in_error else {},
-        "sources": {piece.source: {"rows": table.num_rows, "errors": in_error}},
+        "sources": {shard.source: {"rows": table.num_rows, "errors": in_error}},
         **_of_labels(scored),
         "lengths": _counts(np.searchsorted(TOKEN_EDGES, tokens, side="right") - 1),
         "length_sum": int(tokens.sum(dtype=np.int64)),
         "truncated": int(np.count_nonzero(tokens > max_tokens)),
-        "counts": piece.counts,
-        "examples": {"errors": error_examples(table, piece), **label_examples(scored, piece)},
+        "counts": shard.counts,
+        "examples": {"errors": error_examples(table, shard), **label_examples(scored, shard)},
     }
     if session is not None:
         stats["sessions"] = {session: table.num_rows}
     if worker is not None:
         stats["workers"] = {worker: table.num_rows}
     if "gold" in table.column_names:
-        stats["gold"] = _gold(table, scored, piece)
+        stats["gold"] = _gold(table, scored, shard)
     if "model" in table.column_names:
         stats["rows_by_model"] = _value_counts(scored["model"].cast(pa.string()))
         stats["first"] = _of_labels(scored, "first_label", "first_score")
@@ -135,7 +135,7 @@ def _of_labels(scored: pa.Table, label: str = "label", score: str = "score") -> 
     return found
 
 
-def _gold(table: pa.Table, scored: pa.Table, piece: Piece) -> Stats:
+def _gold(table: pa.Table, scored: pa.Table, shard: Shard) -> Stats:
     """What evaluation needs.
 
     Returns:
@@ -165,7 +165,7 @@ def _gold(table: pa.Table, scored: pa.Table, piece: Piece) -> Stats:
         "confusion": confusion,
         "foreign": foreign,
         "foreign_examples": ranked(
-            known, np.flatnonzero(place < 0), np.zeros(len(place)), piece, "gold"
+            known, np.flatnonzero(place < 0), np.zeros(len(place)), shard, "gold"
         ),
         "calibration": {
             str(number): {
@@ -175,5 +175,5 @@ def _gold(table: pa.Table, scored: pa.Table, piece: Piece) -> Stats:
             }
             for number in np.unique(bins)
         },
-        "mistakes": ranked(known, np.flatnonzero(~is_right & (place >= 0)), -scores, piece),
+        "mistakes": ranked(known, np.flatnonzero(~is_right & (place >= 0)), -scores, shard),
     }

@@ -6,12 +6,13 @@ never sees half a run.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan
+from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output.checkpoints import finished_files, read_stats
 from pipeline.output.launch_context import read_notes
@@ -19,32 +20,32 @@ from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.parts import Part, pack, plan_parts, rows_in
 from pipeline.quality.stats import Stats, merge
 from pipeline.reporting.page import write_report
-from pipeline.worker.failures import failures_told
+from pipeline.stages.context import RunContext
+from pipeline.worker.failures import report_failures
 
 FILES_AT_A_TIME = 200  # footers that one worker reads
 
 
+@dataclass
 class PublishRun(beam.PTransform):
-    """Names of finished files (they only say that all is written) -> the manifest's path."""
+    """Names of checkpoints (they only say that all is written) -> the manifest's path."""
 
-    def __init__(self, plan_path: str, work: str, output: str, max_error_rate: float | None):
-        self._plan_path, self._work, self._output = plan_path, work, output
-        self._max_error_rate = max_error_rate
+    context: RunContext
 
     def expand(self, written: beam.PCollection) -> beam.PCollection:
-        where = (self._plan_path, self._work)
+        context = self.context
         return (
             written
             | "AllWritten" >> beam.CombineGlobally(beam.combiners.CountCombineFn())
-            | "ListFinished" >> beam.FlatMap(_list_finished, *where)
+            | "ListFinished" >> beam.FlatMap(_list_finished, context)
             | "ShareOutFooters" >> beam.Reshuffle()
-            | "ReadStatistics" >> beam.Map(_read_many, self._work)
+            | "ReadStatistics" >> beam.Map(_read_many, context.work)
             | "MergeStatistics" >> beam.CombineGlobally(_merge_found)
-            | "PlanParts" >> beam.FlatMap(_plan_parts, *where, self._output, self._max_error_rate)
+            | "PlanParts" >> beam.FlatMap(_plan_parts, context)
             | "ShareOutParts" >> beam.Reshuffle()
-            | "PackPart" >> beam.Map(_pack_part, *where, self._output)
+            | "PackPart" >> beam.Map(_pack_part, context)
             | "AllPacked" >> beam.combiners.ToList()
-            | "Commit" >> beam.Map(_commit, *where, self._output)
+            | "Commit" >> beam.Map(_commit, context)
         )
 
 
@@ -63,16 +64,16 @@ def complete_files(plan: Plan, work: str) -> list[storage.FileInfo]:
     return files
 
 
-def _list_finished(_: int, plan_path: str, work: str) -> Iterator[list[str]]:
-    with failures_told(work):
-        names = [file.name for file in complete_files(load_plan(plan_path), work)]
+def _list_finished(_: int, context: RunContext) -> Iterator[list[str]]:
+    with report_failures(context.work):
+        names = [file.name for file in complete_files(context.plan, context.work)]
         for start in range(0, len(names), FILES_AT_A_TIME):
             yield names[start : start + FILES_AT_A_TIME]
 
 
 def _read_many(names: list[str], work: str) -> dict[str, Any]:
     """Merges what a few finished files say; `bad_files` holds reason and file name by source."""
-    with failures_told(work):
+    with report_failures(work):
         read = [(name, *read_stats(storage.join(work, name))) for name in names]
         bad = {
             source: [reason, name]
@@ -96,14 +97,14 @@ def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _plan_parts(
-    found: dict[str, Any], plan_path: str, work: str, output: str, max_error_rate: float | None
-) -> Iterator[Part]:
-    with failures_told(work):
-        plan = load_plan(plan_path)
-        check_bad_files(plan, found["bad_files"], work)
+def _plan_parts(found: dict[str, Any], context: RunContext) -> Iterator[Part]:
+    work, output = context.work, context.output
+    with report_failures(work):
+        plan = context.plan
+        if not context.skip_bad_files:
+            check_bad_files(found["bad_files"], work)
         check_counts(plan, found)
-        check_error_rate(found["stats"], max_error_rate)
+        check_error_rate(found["stats"], context.max_error_rate)
         bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
         storage.write_json(storage.join(work, layout.MERGED), {**found, "bad_files": bad})
         if not storage.exists(storage.join(work, layout.CLEARED)):
@@ -112,15 +113,15 @@ def _plan_parts(
         yield from plan_parts(complete_files(plan, work))
 
 
-def check_bad_files(plan: Plan, bad_files: dict[str, list[str]], work: str) -> None:
-    """Refuses what an earlier try with `--on_bad_file skip` has passed over, if this one may not.
+def check_bad_files(bad_files: dict[str, list[str]], work: str) -> None:
+    """Refuses what an earlier try with `--on_bad_file skip` has passed over, where this may not.
 
     Their ends are deleted, so that the same command tries them again.
 
     Raises:
         BadFileError: for the first of them.
     """
-    if not bad_files or plan.settings.get("on_bad_file") == "skip":
+    if not bad_files:
         return
     storage.delete([storage.join(work, name) for _, name in bad_files.values()])
     source, (reason, _) = min(bad_files.items())
@@ -165,20 +166,24 @@ def published_files(output: str) -> list[str]:
     ]
 
 
-def _pack_part(part: Part, plan_path: str, work: str, output: str) -> dict[str, Any]:
-    with failures_told(work):
+def _pack_part(part: Part, context: RunContext) -> dict[str, Any]:
+    work, output = context.work, context.output
+    with report_failures(work):
         path = storage.join(output, part.name)
         if not storage.exists(path):
-            pack(part, load_plan(plan_path), work, path)
+            pack(part, context.plan, work, path)
         return {"name": part.name, "rows": rows_in(path), "bytes": storage.size(path)}
 
 
-def _commit(parts: list[dict[str, Any]], plan_path: str, work: str, output: str) -> str:
+def _commit(parts: list[dict[str, Any]], context: RunContext) -> str:
+    work, output = context.work, context.output
     path = storage.join(output, layout.MANIFEST)
-    if not storage.exists(plan_path) and storage.exists(storage.join(output, layout.SUCCESS)):
+    if not storage.exists(context.plan_path) and storage.exists(
+        storage.join(output, layout.SUCCESS)
+    ):
         return path  # a retry of what was done
-    with failures_told(work):
-        plan = load_plan(plan_path)
+    with report_failures(work):
+        plan = context.plan
         found = storage.read_json(storage.join(work, layout.MERGED))
         parts = sorted(parts, key=lambda part: part["name"])
         published = sum(part["rows"] for part in parts)

@@ -1,13 +1,13 @@
-"""ReadDocuments: a work item -> numbered Tables of documents."""
+"""ReadDocuments: a work item -> numbered shards of documents."""
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.metrics import Metrics
 
 from pipeline.corpus.documents import (
     BLANK,
@@ -15,68 +15,80 @@ from pipeline.corpus.documents import (
     ENCODING,
     PROBABILITIES,
     Columns,
-    Piece,
     Rows,
+    Shard,
     Source,
     WorkItem,
     document_schema,
-    with_piece,
 )
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.corpus.plan import Plan, load_plan
+from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
-from pipeline.worker.failures import failures_told
+from pipeline.stages.context import RunContext
+from pipeline.stages.stage import StageDoFn, milliseconds_since
 from pipeline.worker.watchdog import register_worker
 
 TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may hold megabytes
 
 
-class ReadDocuments(beam.PTransform):
-    """WorkItem -> Tables of at most `shard_rows` documents, numbered within the item.
+@dataclass
+class PlanItems(beam.PTransform):
+    """The plan -> its work items, shared out over all workers."""
 
-    Tables whose finished file lies in the work folder already are passed over: what a resumed run
-    and a runner's retry have in common.
+    context: RunContext
+
+    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
+        return (
+            begin
+            | "Run" >> beam.Create([self.context], reshuffle=False)
+            | "Items" >> beam.FlatMap(_items)
+            | "ShareOut" >> beam.Reshuffle()
+        )
+
+
+def _items(context: RunContext) -> list[WorkItem]:
+    return context.plan.items
+
+
+@dataclass
+class ReadDocuments(beam.PTransform):
+    """WorkItem -> shards of at most `shard_rows` documents, numbered within the item.
+
+    Those whose checkpoint lies in the work folder already are passed over: what a resumed run and
+    a runner's retry have in common.
     """
 
-    def __init__(self, plan_path: str, work: str | None = None):
-        self._plan_path = plan_path
-        self._work = work
+    context: RunContext
 
     def expand(self, items: beam.PCollection) -> beam.PCollection:
-        return items | beam.ParDo(_ReadDocuments(self._plan_path, self._work))
+        return items | beam.ParDo(_ReadDocuments(self.context))
 
 
-class _ReadDocuments(beam.DoFn):
-    def __init__(self, plan_path: str, work: str | None):
-        self._plan_path = plan_path
-        self._work = work
+class _ReadDocuments(StageDoFn):
+    def load(self) -> None:
+        register_worker(self.context.work)
 
-    def setup(self) -> None:
-        register_worker(self._work)
-        self._plan = load_plan(self._plan_path)
-
-    def process(self, item: WorkItem) -> Iterator[pa.Table]:
-        with failures_told(self._work):
-            finished = finished_of(self._work, item.number)
-            if whole(finished):
-                return
-            for table, piece in read_item(self._plan, item):
-                Metrics.distribution("newsbeam", "read_ms").update(int(piece.counts["read_ms"]))
-                if piece.file_name not in finished:
-                    yield with_piece(table, piece)
+    def run(self, item: WorkItem) -> Iterator[Shard]:
+        finished = finished_of(self.context.work, item.number)
+        if whole(finished):
+            return
+        for shard in read_item(self.context.plan, item, self.context.skip_bad_files):
+            self.measure(read_ms=shard.counts["read_ms"])
+            if shard.file_name not in finished:
+                yield shard
 
 
-def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
+def read_item(plan: Plan, item: WorkItem, skip_bad_files: bool = False) -> Iterator[Shard]:
     """Reads one work item.
 
     Yields:
-        Tables of documents (`document_schema`), each with the Piece that it is.
+        Shards of documents (`document_schema`).
 
     Raises:
-        BadFileError: if the source can't be read to the item's end, unless the plan says to list
-            such files and go on.
+        BadFileError: if the source can't be read to the item's end, unless such files are to be
+            listed and passed over.
     """
     source = plan.sources[item.source]
     columns = plan.columns.of(is_teachers=source.labels is not None)
@@ -88,7 +100,7 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
         ),
     )
     bad: list[str] = []
-    if plan.settings.get("on_bad_file") == "skip":
+    if skip_bad_files:
         stretches = _until_bad(stretches, bad)
     documents = _documents(stretches, columns, schema, source, item.start)
     tables = _cut(documents, plan.reading.shard_rows)
@@ -98,9 +110,9 @@ def read_item(plan: Plan, item: WorkItem) -> Iterator[tuple[pa.Table, Piece]]:
     while True:
         following = next(tables, None)
         last = following is None
-        counts = {"read_ms": (time.perf_counter() - started) * 1000}
+        counts = {"read_ms": milliseconds_since(started)}
         reason = bad[0] if bad and last else None
-        yield current, Piece(item.number, number, last, source.path, reason, counts)
+        yield Shard(current, item.number, number, last, source.path, reason, counts)
         if following is None:
             return
         current, number, started = following, number + 1, time.perf_counter()
@@ -179,7 +191,7 @@ def to_documents(
         if bad is not None:
             detail = f"{ENCODING}: column {name} is not UTF-8"
             error = pc.if_else(pc.and_(bad, pc.is_null(error)), detail, error)
-    texts = [as_type(checked[name], pa.string())[0] for name in columns.text]
+    texts = [_as_text(checked[name]) for name in columns.text]
     text = pc.binary_join_element_wise(*texts, " ", null_handling="replace", null_replacement="")
     is_blank = pc.equal(pc.utf8_trim_whitespace(text), "")
     detail = f"{BLANK}: no text in {', '.join(columns.text)}"
@@ -194,7 +206,7 @@ def to_documents(
         name = f"{source.path}#"
         values["id"] = pc.binary_join_element_wise(name, numbers.cast(pa.string()), "")
     if columns.gold:
-        values["gold"] = as_type(checked[columns.gold], pa.string())[0]
+        values["gold"] = _as_text(checked[columns.gold])
     if columns.probabilities:
         values["probabilities"] = in_order(checked[columns.probabilities], source)
     arrays = [values.get(field.name, pa.nulls(count, field.type)) for field in schema]
@@ -227,6 +239,11 @@ def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
     return pc.if_else(probabilities.is_valid(), lists, pa.scalar(None, PROBABILITIES))
 
 
+def _as_text(checked: pa.Array) -> pa.Array:
+    """A checked column as strings; one that is also carried may have another type."""
+    return checked if checked.type == pa.string() else as_type(checked, pa.string())[0]
+
+
 def as_type(
     column: pa.Array | pa.ChunkedArray, kind: pa.DataType
 ) -> tuple[pa.Array, pa.Array | None]:
@@ -256,23 +273,3 @@ def as_type(
             values.append(pa.nulls(1, kind))
             bad.append(True)
     return pa.concat_arrays(values), pa.array(bad)
-
-
-def plan_items(plan_path: str) -> Iterator[WorkItem]:
-    """The work items of the plan in a file."""
-    yield from load_plan(plan_path).items
-
-
-class PlanItems(beam.PTransform):
-    """The plan's path -> its work items, shared out over all workers."""
-
-    def __init__(self, plan_path: str):
-        self._plan_path = plan_path
-
-    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
-        return (
-            begin
-            | "Path" >> beam.Create([self._plan_path], reshuffle=False)
-            | "Items" >> beam.FlatMap(plan_items)
-            | "ShareOut" >> beam.Reshuffle()
-        )

@@ -7,39 +7,20 @@ unsure row comes along.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
 from model.engines.cascade_rules import check_pair, is_unsure, model_names
-from model.engines.choose import EngineChoice
-from pipeline.corpus.documents import DICTIONARY, with_counts
+from pipeline.corpus.documents import DICTIONARY, Shard
 from pipeline.stages import scoring, tokenizing
 from pipeline.stages.batches import Scorer
-from pipeline.worker.bundles import open_bundle
-from pipeline.worker.failures import failures_told
+from pipeline.stages.context import RunContext
+from pipeline.stages.stage import StageDoFn, milliseconds_since
 
 DECIDED = ["label", "score", "probabilities", "model"]  # what the large model may change
-
-
-class Second(NamedTuple):
-    """The large bundle and when to ask it: what a plan keeps of it, and where it lies.
-
-    Attributes:
-        path: its folder.
-        digest: its digest.
-        choice: what runs its network.
-        confidence: rows with a lower score are passed on.
-    """
-
-    path: str
-    digest: str
-    choice: EngineChoice
-    confidence: float
 
 
 @dataclass(frozen=True)
@@ -55,55 +36,46 @@ class Model:
     scorer: Scorer
 
 
+@dataclass
 class Rescore(beam.PTransform):
-    """Scored Table -> the same with `model`, and with the second bundle's labels where unsure."""
+    """Scored shard -> the same with `model`, and with the second bundle's labels where unsure."""
 
-    def __init__(self, bundle: str, digest: str, second: Second, work: str | None = None):
-        self._arguments = (bundle, digest, second, work)
+    context: RunContext
 
-    def expand(self, tables: beam.PCollection) -> beam.PCollection:
-        return tables | beam.ParDo(_Rescore(*self._arguments))
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | beam.ParDo(_Rescore(self.context))
 
 
-class _Rescore(beam.DoFn):
-    def __init__(self, bundle: str, digest: str, second: Second, work: str | None):
-        self._bundle, self._digest, self._second, self._work = bundle, digest, second, work
+class _Rescore(StageDoFn):
+    def __init__(self, context: RunContext):
+        super().__init__(context)
         self._shared = Shared()
         self._model: Model | None = None
-        self._milliseconds = Metrics.distribution("newsbeam", "then_ms")
-        self._load_milliseconds = Metrics.distribution("newsbeam", "then_load_ms")
-        self._rows = Metrics.counter("newsbeam", "then_rows")
 
-    def setup(self) -> None:
-        with failures_told(self._work):
-            small = open_bundle(self._bundle, self._digest)
-            self._large = open_bundle(self._second.path, self._second.digest)
-            self._names = model_names(small, self._large)
-            self._order = check_pair(small, self._large)
+    def load(self) -> None:
+        small, self._large = self.context.bundle(), self.context.second_bundle()
+        self._confidence = self.context.plan.settings["confidence"]
+        self._names = model_names(small, self._large)
+        self._order = check_pair(small, self._large)
 
-    def process(self, table: pa.Table) -> Iterator[pa.Table]:
-        with failures_told(self._work):
-            unsure = unsure_rows(table, self._second.confidence)
-            counts: dict[str, float] = {"then_rows": len(unsure)}
-            answers = None
-            if len(unsure):
-                if self._model is None:
-                    started = time.perf_counter()
-                    self._model = self._shared.acquire(self._load)
-                    counts["then_load_ms"] = (time.perf_counter() - started) * 1000
-                    self._load_milliseconds.update(int(counts["then_load_ms"]))
+    def run(self, shard: Shard) -> Iterator[Shard]:
+        unsure = unsure_rows(shard.table, self._confidence)
+        measured: dict[str, float] = {"then_rows": len(unsure)}
+        answers = None
+        if len(unsure):
+            if self._model is None:
                 started = time.perf_counter()
-                answers = answer(table["text"].take(unsure), self._model, self._large.labels)
-                counts["then_ms"] = (time.perf_counter() - started) * 1000
-                self._milliseconds.update(int(counts["then_ms"]))
-                self._rows.inc(len(unsure))
-            yield with_counts(
-                merge_answers(table, unsure, answers, self._names, self._order), **counts
-            )
+                self._model = self._shared.acquire(self._load_model)
+                measured["then_load_ms"] = milliseconds_since(started)
+            started = time.perf_counter()
+            answers = answer(shard.table["text"].take(unsure), self._model, self._large.labels)
+            measured["then_ms"] = milliseconds_since(started)
+        table = merge_answers(shard.table, unsure, answers, self._names, self._order)
+        yield shard.becomes(table, **self.measure(**measured))
 
-    def _load(self) -> Model:
+    def _load_model(self) -> Model:
         tokenize = tokenizing.load_tokenizer(self._large.transform_dir)
-        return Model(tokenize, scoring.load_scorer(self._large, self._second.choice))
+        return Model(tokenize, scoring.load_scorer(self._large, self.context.second_engine()))
 
 
 def unsure_rows(table: pa.Table, confidence: float) -> pa.Array:

@@ -1,4 +1,4 @@
-"""ScoreDocuments: a Table with token ids -> the same with label, score and probabilities.
+"""ScoreDocuments: a shard with token ids -> the same with label, score and probabilities.
 
 A Table is scored while the one before it is written and the one after it is read and tokenized.
 """
@@ -6,12 +6,12 @@ A Table is scored while the one before it is written and the one after it is rea
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
@@ -19,81 +19,66 @@ from apache_beam.utils.windowed_value import WindowedValue
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice, batches_at_once, load_engine
 from model.engines.processor import no_bfloat16
-from pipeline.corpus.documents import DICTIONARY, MODEL, with_counts
+from pipeline.corpus.documents import DICTIONARY, MODEL, Shard
 from pipeline.errors import NewsbeamError
 from pipeline.stages.batches import Scorer
-from pipeline.worker.bundles import open_bundle
-from pipeline.worker.failures import failures_told
+from pipeline.stages.context import RunContext
+from pipeline.stages.stage import StageDoFn, milliseconds_since
+from pipeline.worker.failures import report_failures
 from pipeline.worker.tensorflow_setup import import_tensorflow
 
 
+@dataclass
 class ScoreDocuments(beam.PTransform):
     """Adds `label`, `score` and `probabilities` to each Table, and takes `token_ids` away."""
 
-    def __init__(
-        self, bundle: str, choice: EngineChoice, digest: str | None = None, work: str | None = None
-    ):
-        self._arguments = (bundle, choice, digest, work)
+    context: RunContext
 
-    def expand(self, tables: beam.PCollection) -> beam.PCollection:
-        return tables | beam.ParDo(_ScoreDocuments(*self._arguments))
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | beam.ParDo(_ScoreDocuments(self.context))
 
 
-class _ScoreDocuments(beam.DoFn):
-    def __init__(self, bundle: str, choice: EngineChoice, digest: str | None, work: str | None):
-        self._bundle, self._choice, self._digest, self._work = bundle, choice, digest, work
+class _ScoreDocuments(StageDoFn):
+    def __init__(self, context: RunContext):
+        super().__init__(context)
         self._shared = Shared()
-        self._milliseconds = Metrics.distribution("newsbeam", "model_ms")
-        self._load_milliseconds = Metrics.distribution("newsbeam", "model_load_ms")
-        self._batch_rows = Metrics.distribution("newsbeam", "batch_rows")
-        self._scored = Metrics.counter("newsbeam", "scored_tokens")
-        self._padded = Metrics.counter("newsbeam", "padded_tokens")
 
-    def setup(self) -> None:
-        with failures_told(self._work):
-            started = time.perf_counter()
-            bundle = open_bundle(self._bundle, self._digest)
-            self._labels = bundle.labels
-            self._scorer = self._shared.acquire(lambda: load_scorer(bundle, self._choice))
-            self._load_ms: float | None = (time.perf_counter() - started) * 1000
-            self._ahead = ThreadPoolExecutor(1, "newsbeam-score")
+    def load(self) -> None:
+        bundle = self.context.bundle()
+        self._labels = bundle.labels
+        choice = self.context.engine()
+        self._scorer = self._shared.acquire(lambda: load_scorer(bundle, choice))
+        self._ahead = ThreadPoolExecutor(1, "newsbeam-score")
 
     def start_bundle(self) -> None:
         self._under_way: Future | None = None
 
-    def process(self, table: pa.Table) -> Iterator[pa.Table]:
-        with failures_told(self._work):
-            earlier = self._under_way
-            self._under_way = self._ahead.submit(self._score, table)
-            if earlier is not None:
-                yield self._counted(*earlier.result())
+    def run(self, shard: Shard) -> Iterator[Shard]:
+        earlier = self._under_way
+        self._under_way = self._ahead.submit(self._score, shard)
+        if earlier is not None:
+            yield self._measured(earlier.result())
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        with failures_told(self._work):
+        with report_failures(self.context.work):
             if self._under_way is not None:
-                yield GlobalWindows.windowed_value(self._counted(*self._under_way.result()))
+                yield GlobalWindows.windowed_value(self._measured(self._under_way.result()))
 
     def teardown(self) -> None:
         self._ahead.shutdown(cancel_futures=True)
 
-    def _score(self, table: pa.Table) -> tuple[pa.Table, dict[str, int], float]:
+    def _score(self, shard: Shard) -> tuple[Shard, dict[str, float]]:
         started = time.perf_counter()
-        result, counts = score_table(table, self._scorer, self._labels)
-        return result, counts, (time.perf_counter() - started) * 1000
+        table, counts = score_table(shard.table, self._scorer, self._labels)
+        return shard.becomes(table), {**counts, "model_ms": milliseconds_since(started)}
 
-    def _counted(self, table: pa.Table, counts: dict[str, int], milliseconds: float) -> pa.Table:
+    def _measured(self, scored: tuple[Shard, dict[str, float]]) -> Shard:
         """Tells Beam what was counted, in the thread that Beam's counters belong to."""
-        times = {"model_ms": milliseconds}
-        self._milliseconds.update(int(milliseconds))
-        if self._load_ms is not None:
-            times["model_load_ms"] = self._load_ms
-            self._load_milliseconds.update(int(self._load_ms))
-            self._load_ms = None
+        shard, counts = scored
+        measured = self.measure(**counts, **self.took_to_load("model_load_ms"))
         if counts["batches"]:  # the mean of this Table
-            self._batch_rows.update(counts["scored_rows"] // counts["batches"])
-        self._scored.inc(counts["scored_tokens"])
-        self._padded.inc(counts["padded_tokens"])
-        return with_counts(table, **times, **counts)
+            self.measure(batch_rows=counts["scored_rows"] // counts["batches"])
+        return shard.becomes(shard.table, **measured)
 
 
 def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
@@ -115,7 +100,7 @@ def score_table(
     """Labels the rows of a Table, each different text once.
 
     Args:
-        table: with `text`, `error` (string) and `token_ids` (list of int32).
+        table: with `error` (string) and `token_ids` (dictionary of list of int32).
         scorer: the model.
         labels: the names of the labels, in the order of the probabilities.
 
@@ -125,19 +110,17 @@ def score_table(
         failed get one. And the counts `scored_rows` (different texts), `scored_tokens` (in them),
         `batches`, `padded_tokens` (with padding).
     """
-    encoded = table["text"].combine_chunks().dictionary_encode()
-    which = encoded.indices  # number of the row's text among the different ones; null: no text
+    token_ids = table["token_ids"].combine_chunks()
+    which = token_ids.indices  # number of the row's text among the different ones; null: no text
     numbers = which.fill_null(0).to_numpy()
-    _, first = np.unique(numbers[which.is_valid().to_numpy(False)], return_index=True)
-    rows = np.flatnonzero(which.is_valid().to_numpy(False))[first]
-    token_ids = table["token_ids"].combine_chunks().take(pa.array(rows))
-    values, offsets = token_ids.values.to_numpy(), token_ids.offsets.to_numpy()
+    texts = token_ids.dictionary
+    values, offsets = texts.values.to_numpy(), texts.offsets.to_numpy()
     scores, failures, counts = scorer.score(values, offsets, len(labels))
     error = _errors(table["error"].combine_chunks(), which, failures)
     is_scored = error.is_null().to_numpy(False)
     return (
         _with_labels(table, scores, numbers, is_scored, error, labels),
-        {"scored_rows": len(rows), "scored_tokens": int(offsets[-1] - offsets[0]), **counts},
+        {"scored_rows": len(texts), "scored_tokens": int(offsets[-1] - offsets[0]), **counts},
     )
 
 

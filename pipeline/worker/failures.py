@@ -18,7 +18,7 @@ _told_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of 
 
 
 @contextmanager
-def failures_told(work: str | None) -> Iterator[None]:
+def report_failures(work: str | None) -> Iterator[None]:
     """Leaves the message of an exception raised in the block in the folder `work`."""
     try:
         yield
@@ -36,7 +36,7 @@ def failures_told(work: str | None) -> Iterator[None]:
         raise
 
 
-def told_failure(work: str) -> dict[str, Any] | None:
+def reported_failure(work: str) -> dict[str, Any] | None:
     """What a worker has left: `message` and `exit_code`; of several, one that explains itself."""
     told = list(_told_here.get(work, []))
     with suppress(OSError, ValueError):

@@ -84,7 +84,7 @@ def test_the_launcher_hands_over_and_says_so(play, tmp_path, capsys, monkeypatch
     """The in-process runner ends in `run`; what counts is that nobody waits or reads the result."""
     write_jsonl(tmp_path / "a.jsonl", 20)
     handed = []
-    monkeypatch.setattr("pipeline.launcher.session.hand_over", handed.append)
+    monkeypatch.setattr("pipeline.launcher.run.hand_over", handed.append)
     where = ["--input", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out")]
     where += ["--model", fake_bundle(tmp_path / "bundle"), "--no_wait_until_finish"]
     assert score(where) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus.documents import DICTIONARY, Columns, Piece, ReadSettings, with_piece
+from pipeline.corpus.documents import DICTIONARY, Columns, ReadSettings, Shard
 from pipeline.corpus.plan import Plan
 from pipeline.output.manifest import manifest_of
 
@@ -11,7 +11,7 @@ LABELS = ["Business", "Sci/Tech", "Sports", "World"]
 
 
 def scored_table(rows: list[dict], labels=LABELS, item=0, table=0, source="a.parquet", **counts):
-    """A Table as `ScoreDocuments` gives it.
+    """A shard as `ScoreDocuments` gives it.
 
     Args:
         rows: `label`, `score`, `tokens`, `text`, `error`, `gold`, all optional.
@@ -43,7 +43,7 @@ def scored_table(rows: list[dict], labels=LABELS, item=0, table=0, source="a.par
     }
     if any("gold" in row for row in rows):
         columns["gold"] = pa.array([row.get("gold") for row in rows], pa.string())
-    return with_piece(pa.table(columns), Piece(item, table, True, source, None, counts))
+    return Shard(pa.table(columns), item, table, True, source, None, counts)
 
 
 def random_rows(seed: int, count: int, **settings) -> list[dict]:

@@ -1,7 +1,11 @@
 """Toy corpus and network that all tests share: ten words, four labels, literal weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
+
+from pipeline.corpus.documents import Shard
 
 TOY_LABELS = ["Business", "Sci/Tech", "Sports", "World"]
 # In the order of their frequency in TOY_TEXTS, so that their ids are 2 to 9.
@@ -30,10 +34,19 @@ TOY_TOKENIZER = {
 }
 
 
-def documents_table(texts: list[str | None]) -> pa.Table:
-    """A Table as `ReadDocuments` gives it; None is a row in error."""
+def toy_shard(texts: list[str | None]) -> Shard:
+    """A shard as `ReadDocuments` gives it; None is a row in error."""
     errors = ["no_text: blank" if text is None else None for text in texts]
-    return pa.table({"text": pa.array(texts, pa.string()), "error": pa.array(errors, pa.string())})
+    columns = {"text": pa.array(texts, pa.string()), "error": pa.array(errors, pa.string())}
+    return Shard(pa.table(columns), 0, 0, True, "toys")
+
+
+def token_ids_of(texts: list[str | None], token_ids: Sequence[list[int]]) -> pa.DictionaryArray:
+    """The column that a tokenizer makes of texts, given each row's ids."""
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    ids_of = dict(zip(texts, token_ids, strict=True))
+    ids = [ids_of[text] for text in encoded.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(ids, pa.list_(pa.int32())))
 
 
 def toy_network(**settings):

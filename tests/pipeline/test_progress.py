@@ -1,5 +1,6 @@
 """Progress: finished files against the plan, on a terminal, in a pipe, from another terminal."""
 
+import dataclasses
 import gzip
 import io
 import json
@@ -15,7 +16,7 @@ from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.plan import Plan, save_plan
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.output import folder
-from pipeline.output.checkpoints import write_table
+from pipeline.output.checkpoints import write_checkpoint
 from pipeline.output.completion import Done, FinishedWork, bytes_of_row
 from pipeline.progress import progress, watch
 from pipeline.reporting import progress_bar
@@ -45,14 +46,11 @@ def text_plan(tmp_path):
 
 
 def finish(plan, work, item, table, rows, last=False, errors=0):
-    from pipeline.corpus.documents import piece_of, with_piece
-
     made = scored_table(
         [{"error": "blank: no text"}] * errors + [{}] * (rows - errors), item=item, table=table
     )
-    piece = piece_of(made)
-    made = with_piece(made, type(piece)(item, table, last, "a.parquet"))
-    write_table(made, plan, str(work))
+    made = dataclasses.replace(made, last=last)
+    write_checkpoint(made, plan, str(work))
 
 
 def test_known_rows(tmp_path):

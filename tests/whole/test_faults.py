@@ -177,12 +177,12 @@ def test_a_truncated_gzip_is_seen_while_it_is_read(zygote, argv, output, tmp_pat
 
 
 MEANWHILE = """
-import os, pipeline.launcher.session as session
-real = session.run_to_end
+import os, pipeline.launcher.run as run
+real = run.run_to_end
 def run_to_end(*arguments):
     {what}
     real(*arguments)
-session.run_to_end = run_to_end
+run.run_to_end = run_to_end
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
 from outputs import ERROR_CODES
-from pipeline.corpus.documents import ReadSettings, with_piece
+from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.stages.batches import Scorer
@@ -35,17 +35,17 @@ def label_file(path, kind: str) -> tuple[list[pa.Table], list[str]]:
     Returns:
         The Tables and the reasons why something could not be read.
     """
-    settings = {"bundle": "b", "on_bad_file": "skip"}
+    settings = {"bundle": "b"}
     reading = ReadSettings(500)
     columns = ["title", "description"]
     plan = make_plan([(str(path), kind)], columns, settings, reading=reading, on_bad_file="skip")
     reasons = [reason for _, reason in plan.skipped]
     tables = []
     for item in plan.items:
-        for table, piece in read_item(plan, item):
-            tokens = tokenize_table(with_piece(table, piece), fake_tokenizer)
+        for shard in read_item(plan, item, skip_bad_files=True):
+            tokens = tokenize_table(shard.table, fake_tokenizer)
             tables.append(score_table(tokens, Scorer(FakeEngine(), 4096), LABELS)[0])
-            reasons += [piece.bad_file] if piece.bad_file else []
+            reasons += [shard.bad_file] if shard.bad_file else []
     return tables, reasons
 
 

@@ -11,7 +11,9 @@ from pipeline import layout, storage
 from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.plan import Plan, save_plan
 from pipeline.launcher.options import ScoreOptions, parse
+from pipeline.output import folder
 from pipeline.score import build
+from pipeline.stages.context import RunContext
 
 SERVICE_LIMIT = 10_000_000  # bytes of a job graph that Dataflow takes
 DATAFLOW = [  # without the runner itself: it would look for credentials
@@ -46,7 +48,9 @@ def plan_of(files: int, items: int) -> Plan:
 def graph_of(plan: Plan, argv=(), then=None):
     _, options = parse(ScoreOptions, list(argv), "score", "")
     pipeline = beam.Pipeline(options=options)
-    build(pipeline, plan, "gs://news/model", "gs://news/out", 0.01, then)
+    work = folder.work_folder("gs://news/out", plan)
+    context = RunContext(work, "gs://news/out", "gs://news/model", then, max_error_rate=0.01)
+    build(pipeline, context)
     return pipeline, pipeline.to_runner_api()
 
 

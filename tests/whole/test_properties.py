@@ -1,6 +1,5 @@
 """What holds for any corpus: rows out equals rows in, in order, each with a label or a reason."""
 
-import dataclasses
 import math
 import tempfile
 from pathlib import Path
@@ -12,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
 from outputs import ERROR_CODES
-from pipeline.corpus.documents import DICTIONARY, ReadSettings, with_piece
+from pipeline.corpus.documents import DICTIONARY, ReadSettings
 from pipeline.corpus.planner import make_plan
-from pipeline.output.checkpoints import finished_files, read_stats, write_table
+from pipeline.output.checkpoints import finished_files, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
 from pipeline.stages.batches import Scorer
 from pipeline.stages.reading import read_item
@@ -111,11 +110,11 @@ def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_t
         scorer = Scorer(FakeEngine(), batch_tokens)
         counted = 0
         for item in plan.items:
-            for table, piece in read_item(plan, item):
-                assert table.num_rows <= shard_rows
-                documents = tokenize_table(with_piece(table, piece), fake_tokenizer)
+            for shard in read_item(plan, item):
+                assert shard.table.num_rows <= shard_rows
+                documents = tokenize_table(shard.table, fake_tokenizer)
                 scored, _ = score_table(documents, scorer, LABELS)
-                name = write_table(scored, dataclasses.replace(plan), str(work))
+                name = write_checkpoint(shard.becomes(scored), plan, str(work))
                 counted += read_stats(str(work / name))[0]["rows"]
         files, missing = finished_files(plan, str(work))
         assert not missing

@@ -8,8 +8,10 @@ import pytest
 
 from fakes import fake_bundle
 from model.bundle import load_bundle
-from model.engines.choose import EngineChoice
+from pipeline.corpus.documents import Columns, ReadSettings
+from pipeline.corpus.plan import Plan, load_plan, save_plan
 from pipeline.errors import UsageError
+from pipeline.stages.context import RunContext
 from pipeline.stages.scoring import ScoreDocuments
 from pipeline.worker import bundles
 from pipeline.worker.bundles import fetch, open_bundle
@@ -44,17 +46,23 @@ def bundle(tmp_path):
     open_bundle.cache_clear()
 
 
-def score_worker(bundle: str, digest: str):
-    """The DoFn as a worker has it."""
-    documents = ScoreDocuments(bundle, EngineChoice("tensorflow", "float32", 10), digest)
-    return documents.expand.__globals__["_ScoreDocuments"](*documents._arguments)
+def load_as_a_worker(bundle: str, digest: str) -> None:
+    """Sets up the stage that scores, by a plan that names the bundle by its digest."""
+    work = Path(bundle).parent / "work"
+    settings = {"bundle": digest, "engine": ["tensorflow", "float32", 10]}
+    save_plan(
+        Plan(settings, Columns(("t",)), {}, ReadSettings(10), [], [], []), f"{work}/plan.json"
+    )
+    load_plan.cache_clear()
+    documents = ScoreDocuments(RunContext(str(work), "", bundle))
+    documents.expand.__globals__["_ScoreDocuments"](documents.context).setup()
 
 
 def test_a_worker_refuses_a_changed_byte(bundle):
     digest = load_bundle(bundle).digest
     (Path(bundle) / "transform" / "vocabulary").write_text("pa9er")
     with pytest.raises(UsageError, match=r"transform/vocabulary is not the file that was saved"):
-        score_worker(bundle, digest).setup()
+        load_as_a_worker(bundle, digest)
 
 
 def test_a_worker_refuses_another_bundle(bundle):
@@ -62,7 +70,7 @@ def test_a_worker_refuses_another_bundle(bundle):
     manifest = Path(bundle) / "bundle.json"
     manifest.write_text(manifest.read_text().replace("World", "World!"))
     with pytest.raises(UsageError, match="has changed since the run was planned"):
-        score_worker(bundle, digest).setup()
+        load_as_a_worker(bundle, digest)
 
 
 def test_a_bundle_that_leads_out_of_its_folder(bundle, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from model.tokenizers.preprocessing import preprocessing_fn
 from model.tokenizers.tokenizer import Tokenizer
-from toys import TOY_TEXTS, TOY_WORDS, documents_table
+from toys import TOY_TEXTS, TOY_WORDS, toy_shard
 
 NASTY_ASCII = [
     "",
@@ -63,7 +63,7 @@ def test_words_equal_text_vectorization_on_real_texts(agnews, tmp_path):
     texts = [f"{title} {description}" for title, description in pairs]
     tokenizer = {"kind": "words", "vocab_size": 5000}
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
-        tables = p | beam.Create([documents_table(texts[:1200]), documents_table(texts[1200:])])
+        tables = p | beam.Create([toy_shard(texts[:1200]), toy_shard(texts[1200:])])
         _ = tables | FitTokenizer(tokenizer, 32, f"{tmp_path}/transform", f"{tmp_path}/temp")
 
     oracle = text_vectorization(texts, 5000, 32)
@@ -96,8 +96,8 @@ def test_words_beyond_ascii(toy_transform, text, expected):
 def test_rows_in_error_are_not_fitted():
     from pipeline.preparation.fit import raw_batches
 
-    assert raw_batches(documents_table([None, None])) == []
-    (batch,) = raw_batches(documents_table(["the", None, ""]))
+    assert raw_batches(toy_shard([None, None])) == []
+    (batch,) = raw_batches(toy_shard(["the", None, ""]))
     assert batch.to_pydict() == {"text": [[b"the"], [b""]]}
 
 

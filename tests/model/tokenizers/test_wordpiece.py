@@ -20,7 +20,7 @@ from model.tokenizers.tokenizer import Tokenizer
 from pipeline import prepare
 from pipeline.launcher.command import run_command
 from pipeline.preparation.fit import FitTokenizer
-from toys import documents_table
+from toys import toy_shard
 
 LETTERS = ["a", "b", "c", "##a", "##b", "##c"]
 TOY_VOCABULARY = [*wordpiece.SPECIAL, "new", "##s", "team", "won", "!", ".", "é", "中", *LETTERS]
@@ -63,7 +63,7 @@ NASTY = [
 def fit(vocab_file, max_tokens, folder):
     output = str(folder / "transform")
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
-        tables = p | beam.Create([documents_table(["new teams won!"])])
+        tables = p | beam.Create([toy_shard(["new teams won!"])])
         _ = tables | FitTokenizer(
             UNCASED, max_tokens, output, str(folder / "temp"), wordpiece.read_vocabulary(vocab_file)
         )

@@ -14,7 +14,7 @@ def run(tmp_path, fake, play, monkeypatch):
     write_jsonl(tmp_path / "a.jsonl", 10, 1)
 
     def lacks(launcher=None, worker=None):
-        monkeypatch.setattr("pipeline.launcher.session.no_bfloat16", lambda: launcher)
+        monkeypatch.setattr("pipeline.launcher.run.no_bfloat16", lambda: launcher)
         monkeypatch.setattr("pipeline.stages.scoring.no_bfloat16", lambda: worker)
 
     def run(*options, precision="bfloat16"):
@@ -71,7 +71,7 @@ def test_what_is_finished_needs_no_units(run, tmp_path, capsys):
 
 def test_workers_elsewhere_look_for_themselves(run, monkeypatch):
     submitted = []
-    monkeypatch.setattr("pipeline.launcher.session.hand_over", submitted.append)
+    monkeypatch.setattr("pipeline.launcher.run.hand_over", submitted.append)
     run.lacks(launcher="this one has none")
     far = ("--runner", "PortableRunner", "--job_endpoint", "far.invalid:1")
     assert run(*far, "--no_wait_until_finish") == 0

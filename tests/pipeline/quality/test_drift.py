@@ -9,7 +9,7 @@ from scipy.stats import entropy
 from model.training.corpus_profile import label_profile, token_profile
 from pipeline.quality.drift import SEVERE, SLIGHT, compare, drift, jensen_shannon, noise_threshold
 from pipeline.quality.profiles import profile_of
-from pipeline.quality.stats import merge, table_stats
+from pipeline.quality.stats import merge, shard_stats
 from scored import LABELS, random_rows, scored_table
 
 
@@ -17,7 +17,7 @@ def run_of(seed, count=2000, unknown=0.04, **settings):
     rows = random_rows(seed, count, **settings)
     tokens = sum(row.get("tokens", 0) for row in rows)
     counts = {"tokens": tokens, "unknown_tokens": round(tokens * unknown)}
-    return table_stats(scored_table(rows, **counts), 64)
+    return shard_stats(scored_table(rows, **counts), 64)
 
 
 def severities(run, other):
@@ -40,7 +40,7 @@ def test_profile_of_a_run_is_that_of_a_training_corpus():
         draw[number, LABELS.index(row["label"])] = max(row["score"], 0.2501)
     lengths = np.array([row["tokens"] for row in rows])
     theirs = {**label_profile(draw, LABELS), **token_profile(lengths, 50, 1000)}
-    ours = profile_of(table_stats(table, 64))
+    ours = profile_of(shard_stats(table, 64))
     assert ours["label_shares"] == pytest.approx(theirs["label_shares"])
     assert (ours["rows"], ours["labelled_rows"]) == (theirs["rows"], theirs["labelled_rows"])
     assert ours["unknown_share"] == theirs["unknown_share"] == 0.05
@@ -119,7 +119,7 @@ def test_a_series_compares_rows_in_error_too():
 
 def test_runs_without_labels_or_profile_are_not_compared(training):
     assert drift(run_of(1), None)["moved"] == []
-    broken = merge([table_stats(scored_table([{"error": "blank: x"}] * 50), 64)])
+    broken = merge([shard_stats(scored_table([{"error": "blank: x"}] * 50), 64)])
     assert compare(profile_of(broken), training, "there") == []
     assert drift({}, training)["moved"] == []
     old = {**training, "tokens": {"counts": [1, 2, 3]}}

@@ -6,13 +6,13 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from pipeline.quality.evaluation import UNKNOWN_LABEL, evaluate
-from pipeline.quality.stats import merge, table_stats
+from pipeline.quality.stats import merge, shard_stats
 from scored import LABELS, random_rows, scored_table
 
 
 def gold_of(rows, pieces=1):
     tables = [scored_table(rows[n::pieces], item=n) for n in range(pieces)]
-    return merge(table_stats(table, 64) for table in tables)["gold"]
+    return merge(shard_stats(table, 64) for table in tables)["gold"]
 
 
 def test_agrees_with_scikit_learn_on_the_rows():

@@ -14,7 +14,7 @@ from pipeline.quality.stats import (
     bin_counts,
     confidence_bins,
     merge,
-    table_stats,
+    shard_stats,
 )
 from scored import random_rows, scored_table
 
@@ -41,7 +41,7 @@ def test_statistics_of_a_small_table():
         tokens=30,
         model_ms=1.5,
     )
-    stats = table_stats(table, max_tokens=16, session="noon", worker="host-12-1700")
+    stats = shard_stats(table, max_tokens=16, session="noon", worker="host-12-1700")
     assert (stats["rows"], stats["labelled"], stats["truncated"]) == (6, 4, 1)
     assert stats["rows_by_label"] == {"Sports": 2, "World": 2}
     assert stats["score_sums"] == pytest.approx({"Sports": 1.69, "World": 1.25}, abs=1e-6)
@@ -67,9 +67,9 @@ def test_statistics_of_a_small_table():
 
 
 def test_a_table_without_any_row_and_one_all_in_error():
-    empty = table_stats(scored_table([]), 16)
+    empty = shard_stats(scored_table([]), 16)
     assert (empty["rows"], empty["errors"], empty["lengths"]) == (0, {}, {})
-    broken = table_stats(scored_table([{"error": "blank: x", "gold": "World"}] * 9), 16)
+    broken = shard_stats(scored_table([{"error": "blank: x", "gold": "World"}] * 9), 16)
     assert (broken["labelled"], broken["gold"]["in_error"]) == (0, 9)
     assert len(broken["examples"]["errors"]["blank"]) == EXAMPLES
     assert merge([empty, broken])["rows"] == 9
@@ -80,34 +80,34 @@ def test_bins_are_those_of_the_bundles_profile():
     counts = np.bincount(confidence_bins(scores), minlength=CONFIDENCE_BINS)
     assert counts.tolist() == confidence_histogram(scores)
     lengths = [0, 1, 2, 3, 7, 8, 255, 256, 4095, 4096, 100_000]
-    stats = table_stats(scored_table([{"tokens": length} for length in lengths]), 16)
+    stats = shard_stats(scored_table([{"tokens": length} for length in lengths]), 16)
     assert bin_counts(stats["lengths"], LENGTH_BINS) == token_histogram(np.array(lengths))
 
 
 def test_merging_is_the_same_in_any_order_and_equals_one_table():
     rows = random_rows(1, 900, error_share=0.05)
     pieces = [
-        table_stats(scored_table(rows[start : start + 90], item=start), 64)
+        shard_stats(scored_table(rows[start : start + 90], item=start), 64)
         for start in range(0, 900, 90)
     ]
     whole = plain(merge(pieces))
     shuffled = random.Random(3).sample(pieces, len(pieces))
     nested = merge([merge(shuffled[:3]), merge([merge(shuffled[3:7]), merge(shuffled[7:])])])
     assert plain(nested) == whole
-    one = plain(table_stats(scored_table(rows), 64))
+    one = plain(shard_stats(scored_table(rows), 64))
     for key in ("rows", "labelled", "rows_by_label", "errors", "confidence", "lengths"):
         assert whole[key] == one[key]
     for key in ("confusion", "foreign", "missing", "in_error"):
         assert whole["gold"][key] == one["gold"][key]
     assert merge(pieces)["score_sums"] == pytest.approx(
-        table_stats(scored_table(rows), 64)["score_sums"]
+        shard_stats(scored_table(rows), 64)["score_sums"]
     )
 
 
 def test_merged_examples_are_the_extreme_rows_of_the_whole_each_text_once():
     rows = random_rows(2, 600)
     pieces = [
-        table_stats(scored_table(rows[start : start + 50], item=start), 64)
+        shard_stats(scored_table(rows[start : start + 50], item=start), 64)
         for start in range(0, 600, 50)
     ]
     sports = sorted((row for row in rows if row["label"] == "Sports"), key=lambda r: -r["score"])
@@ -117,7 +117,7 @@ def test_merged_examples_are_the_extreme_rows_of_the_whole_each_text_once():
 
 
 def test_merging_does_not_change_what_is_merged():
-    one, other = (table_stats(scored_table(random_rows(s, 40), item=s), 64) for s in (1, 2))
+    one, other = (shard_stats(scored_table(random_rows(s, 40), item=s), 64) for s in (1, 2))
     before = json.dumps([one, other])
     merge([one, other])
     assert json.dumps([one, other]) == before
@@ -134,14 +134,14 @@ def test_size_is_bounded_however_odd_the_rows_are():
         for n in range(2000)
     ]
     table = scored_table(rows)
-    stats = table_stats(table, 16)
+    stats = shard_stats(table, 16)
     assert len(json.dumps(stats)) < 20_000
-    pieces = [table_stats(scored_table(rows[n::20], item=n), 16) for n in range(20)]
+    pieces = [shard_stats(scored_table(rows[n::20], item=n), 16) for n in range(20)]
     assert len(json.dumps(merge(pieces))) < 20_000
 
 
 def test_twenty_thousand_sources_merge_quickly():
-    one = table_stats(scored_table(random_rows(1, 20)), 64)
+    one = shard_stats(scored_table(random_rows(1, 20)), 64)
     many = (
         {**one, "sources": {f"corpus/{number % 20_000:05d}.jsonl": {"rows": 1, "errors": 0}}}
         for number in range(40_000)

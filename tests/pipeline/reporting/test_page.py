@@ -16,7 +16,7 @@ from sklearn import metrics
 from model.training.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pages import Page
 from pipeline.launcher.command import run_command
-from pipeline.quality.stats import merge, table_stats
+from pipeline.quality.stats import merge, shard_stats
 from pipeline.report import write_again
 from pipeline.reporting import humanize
 from pipeline.reporting.page import page as page_of
@@ -307,7 +307,7 @@ def test_text_of_the_corpus_never_becomes_markup():
     rows = [{"label": nasty, "text": nasty, "gold": nasty, "score": 0.9}] * 3
     rows += [{"label": "Other", "text": nasty + "2", "gold": nasty + "3", "score": 0.8}]
     rows += [{"error": f"json: {nasty}", "gold": nasty}]
-    stats = table_stats(scored_table(rows, labels, source=nasty), 64)
+    stats = shard_stats(scored_table(rows, labels, source=nasty), 64)
     card = bundle_card(labels, name=nasty, training={nasty: nasty})
     page = Page(page_of(manifest_for(stats, card)))
     tags = [tag for tag, _ in page.tags]
@@ -328,7 +328,7 @@ def test_text_of_the_corpus_never_becomes_markup():
     ids=["no rows", "only errors", "one row", "only unknown labels"],
 )
 def test_corpora_with_next_to_nothing_in_them(rows):
-    manifest = manifest_for(merge([table_stats(scored_table(rows), 64)]))
+    manifest = manifest_for(merge([shard_stats(scored_table(rows), 64)]))
     assert manifest["problems"] == []
     page = Page(page_of(manifest))
     assert page.tiles["Rows read"] == str(len(rows))
@@ -336,7 +336,7 @@ def test_corpora_with_next_to_nothing_in_them(rows):
 
 
 def test_a_hundred_million_rows():
-    stats = table_stats(scored_table(random_rows(3, 1000, error_share=0.1), tokens=9), 64)
+    stats = shard_stats(scored_table(random_rows(3, 1000, error_share=0.1), tokens=9), 64)
     times = 100_000
 
     def enlarged(value):
@@ -362,7 +362,7 @@ def test_hundreds_of_labels_and_thousands_of_files_stay_a_page():
         {"label": str(draw.choice(labels)), "gold": str(draw.choice(labels)), "text": f"t {n}"}
         for n in range(3000)
     ]
-    stats = table_stats(scored_table(rows, labels), 64)
+    stats = shard_stats(scored_table(rows, labels), 64)
     stats["sources"] = {f"{number}.csv": {"rows": 1, "errors": 0} for number in range(20_000)}
     html = page_of(manifest_for(stats, bundle_card(labels)))
     assert "The 50 most frequent of 300" in html
@@ -375,8 +375,8 @@ def test_a_run_that_was_continued_tells_the_speed_of_its_last_start():
     started = "2026-11-22T06:00:00+00:00"
     stats = merge(
         [
-            table_stats(scored_table(rows[:400]), 64, "2026-11-22T05:00:00+00:00"),
-            table_stats(scored_table(rows[400:], item=1), 64, started),
+            shard_stats(scored_table(rows[:400]), 64, "2026-11-22T05:00:00+00:00"),
+            shard_stats(scored_table(rows[400:], item=1), 64, started),
         ]
     )
     manifest = {**manifest_for(stats), "seconds": 10.0}

@@ -8,7 +8,7 @@ import pytest
 from pages import Page
 from pipeline.errors import UsageError
 from pipeline.output.launch_context import run_before
-from pipeline.quality.stats import merge, table_stats
+from pipeline.quality.stats import merge, shard_stats
 from pipeline.reporting.runs_page import published_runs, write_series
 from scored import manifest_for, random_rows, scored_table
 
@@ -23,7 +23,7 @@ def series(tmp_path):
         shares = [0.25] * 4 if day < 4 else [0.1, 0.1, 0.7, 0.1]
         rows = random_rows(day, 0 if day == 3 else 400 * day, shares=shares, error_share=0.02 * day)
         started = "2026-11-22T06:00:00+00:00"
-        stats = merge([table_stats(scored_table(rows), 64, started)])
+        stats = merge([shard_stats(scored_table(rows), 64, started)])
         manifest = manifest_for(stats, previous=previous)
         manifest |= {"finished": f"2026-11-2{day}T06:00:10+00:00", "seconds": 10.0}
         (folder / "_manifest.json").write_text(json.dumps(manifest))

@@ -11,6 +11,7 @@ from pipeline.launcher.request import plan_run
 from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes
 from pipeline.score import build
+from pipeline.stages.context import RunContext
 
 
 def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path):
@@ -24,7 +25,7 @@ def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path
     folder.enter(output, plan, toy_bundle.path, False)
     leave_notes(folder.work_folder(output, plan), toy_bundle)
     pipeline = beam.Pipeline(options=beam_options)
-    build(pipeline, plan, toy_bundle.path, output, None)
+    build(pipeline, RunContext(folder.work_folder(output, plan), output, toy_bundle.path))
     result = pipeline.run()
     result.wait_until_finish()
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.stages.batches import Scorer, is_out_of_memory
 from pipeline.stages.scoring import score_table
+from toys import token_ids_of
 
 LABELS = ("a", "b")
 
@@ -117,7 +118,7 @@ def test_rows_of_one_text_share_its_failure():
         {
             "text": ["good", "bad", None, "bad"],
             "error": pa.array([None, None, "blank: no text", None], pa.string()),
-            "token_ids": pa.array([[2], [3], [], [3]], pa.list_(pa.int32())),
+            "token_ids": token_ids_of(["good", "bad", None, "bad"], [[2], [3], [], [3]]),
         }
     )
     scored, counts = score_table(table, Scorer(Engine(fails), 100), LABELS)

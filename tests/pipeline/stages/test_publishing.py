@@ -8,13 +8,14 @@ import pytest
 
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings, with_piece
+from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output import folder, parts
-from pipeline.output.checkpoints import read_stats, write_table
+from pipeline.output.checkpoints import read_stats, write_checkpoint
 from pipeline.stages import publishing
 from pipeline.stages.batches import Scorer
+from pipeline.stages.context import RunContext
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
@@ -36,41 +37,41 @@ def run(tmp_path, monkeypatch):
         f"{work}/notes.json", {"bundle": bundle_card(list("abcd")), "previous": None}
     )
     for item in plan.items:
-        for table, piece in read_item(plan, item):
-            tokens = tokenize_table(with_piece(table, piece), fake_tokenizer)
+        for shard in read_item(plan, item):
+            tokens = tokenize_table(shard.table, fake_tokenizer)
             scored, _ = score_table(tokens, Scorer(FakeEngine(), 256), ("a", "b", "c", "d"))
-            write_table(scored, plan, work)
+            write_checkpoint(shard.becomes(scored), plan, work)
     return output, work, plan
 
 
 def publish_all(output, work, plan, most=None):
     """The steps of `PublishRun` without Beam."""
-    where = (f"{work}/plan.json", work)
-    names = publishing._list_finished(0, *where)
+    context = RunContext(work, output, max_error_rate=most)
+    names = publishing._list_finished(0, context)
     found = publishing._merge_found([publishing._read_many(some, work) for some in names])
-    planned = list(publishing._plan_parts(found, *where, output, most))
-    packed = [publishing._pack_part(part, *where, output) for part in planned]
-    return publishing._commit(packed, *where, output)
+    planned = list(publishing._plan_parts(found, context))
+    packed = [publishing._pack_part(part, context) for part in planned]
+    return publishing._commit(packed, context)
 
 
 def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
     output, work, plan = run
-    where = (f"{work}/plan.json", work)
+    context = RunContext(work, output)
     (tmp_path / "labels" / "part-00007-of-00008.parquet").write_text("of an earlier run")
     monkeypatch.setattr(parts, "PART_BYTES", 1)
     for _ in range(2):
-        names = list(publishing._list_finished(0, *where))
+        names = list(publishing._list_finished(0, context))
         found = publishing._merge_found([publishing._read_many(some, work) for some in names])
-        planned = list(publishing._plan_parts(found, *where, output, None))
+        planned = list(publishing._plan_parts(found, context))
         assert [part.name for part in planned] == [
             f"part-{n:05d}-of-00004.parquet" for n in range(4)
         ]
-        packed = [publishing._pack_part(part, *where, output) for part in [*planned, *planned]][:4]
+        packed = [publishing._pack_part(part, context) for part in [*planned, *planned]][:4]
         assert [part["rows"] for part in packed] == [20, 10, 20, 10]
     # Another run's worker that has outlived it leaves a part at the last moment.
     (tmp_path / "labels" / "part-00009-of-00010.parquet").write_text("of a ghost")
-    path = publishing._commit(packed, *where, output)
-    assert publishing._commit(packed, *where, output) == path  # the runner's retry of what was done
+    path = publishing._commit(packed, context)
+    assert publishing._commit(packed, context) == path  # the runner's retry of what was done
     names = sorted(file.name for file in (tmp_path / "labels").iterdir())
     assert names == ["_SUCCESS", "_manifest.json", "_report.html", *[part.name for part in planned]]
     manifest = json.loads((tmp_path / "labels" / "_manifest.json").read_text())

@@ -62,13 +62,13 @@ def test_tables_are_numbered_and_the_last_says_so(tmp_path, group):
     pq.write_table(pa.table({"t": [f"text {n}" for n in range(45)]}), path, row_group_size=group)
     plan = make_plan([(path, "parquet")], ["t"], {}, reading=ReadSettings(4))
     assert len(plan.items) == 2
-    pieces, texts = [], []
+    names, texts = [], []
     for item in plan.items:
-        for table, piece in read_item(plan, item):
-            pieces.append((piece.file_name, table.num_rows))
-            texts += table["text"].to_pylist()
+        for shard in read_item(plan, item):
+            names.append((shard.file_name, shard.table.num_rows))
+            texts += shard.table["text"].to_pylist()
     assert texts == [f"text {n}" for n in range(45)]
-    assert pieces == [
+    assert names == [
         *((f"000000-{n:06d}.parquet", 4) for n in range(7)),
         ("000000-000007.end.parquet", 4),
         *((f"000001-{n:06d}.parquet", 4) for n in range(3)),
@@ -80,8 +80,8 @@ def test_no_rows_are_one_empty_table(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("\n\n")
     plan = make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(4))
-    [(table, piece)] = read_item(plan, plan.items[0])
-    assert (table.num_rows, piece.last, piece.table) == (0, True, 0)
+    [shard] = read_item(plan, plan.items[0])
+    assert (shard.table.num_rows, shard.last, shard.number) == (0, True, 0)
 
 
 def test_large_rows_end_a_table_early(tmp_path, monkeypatch):
@@ -90,4 +90,4 @@ def test_large_rows_end_a_table_early(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"t": "x" * 900}) + "\n" + (json.dumps({"t": "y" * 990}) + "\n") * 4)
     plan = make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(1000))
-    assert [table.num_rows for table, _ in read_item(plan, plan.items[0])] == [2, 2, 1]
+    assert [shard.table.num_rows for shard in read_item(plan, plan.items[0])] == [2, 2, 1]

@@ -19,6 +19,7 @@ from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes
 from pipeline.quality.profiles import profile_of
 from pipeline.score import build, score
+from pipeline.stages.context import RunContext
 
 
 class Shifted(FakeEngine):
@@ -55,7 +56,7 @@ def test_without_a_cascade_nothing_has_changed(cascade):
     options, _ = parse(ScoreOptions, flags, "score", "")
     bundle = load_bundle(cascade.models[0])
     plan = plan_run(options, bundle, [(str(cascade.folder / "news/a.jsonl"), "jsonl")])
-    settings = {"bundle", "engine", "max_tokens", "on_bad_file", "version", "limit"}
+    settings = {"bundle", "engine", "max_tokens", "version", "limit"}
     assert set(plan.settings) == settings | {"asked", "labels", "versions"}
     assert set(chosen_options(options, bundle)) == {
         "text_columns", "id_column", "carry_columns", "gold_column", "csv_columns", "engine"
@@ -116,7 +117,8 @@ def test_beams_counters_agree_with_the_manifest(cascade):
     folder.enter(output, plan, bundle.path, False)
     leave_notes(folder.work_folder(output, plan), bundle, None, then, options.then)
     pipeline = beam.Pipeline(options=beam_options)
-    build(pipeline, plan, bundle.path, output, None, then.path)
+    work = folder.work_folder(output, plan)
+    build(pipeline, RunContext(work, output, bundle.path, then.path))
     result = pipeline.run()
     result.wait_until_finish()
     told = manifest(cascade.folder / "out")["metrics"]

@@ -10,6 +10,7 @@ from pipeline.corpus.documents import DICTIONARY
 from pipeline.errors import NewsbeamError
 from pipeline.stages.batches import Scorer
 from pipeline.stages.scoring import load_scorer, score_table
+from toys import token_ids_of
 
 LABELS = ("no", "yes")
 PROBABILITIES = {7: [0.25, 0.75], 8: [0.875, 0.125], 9: [0.5, 0.5]}
@@ -32,7 +33,7 @@ def table_of(texts, ids):
     columns = {
         "text": pa.array(texts, pa.string()),
         "error": pa.array(errors, pa.string()),
-        "token_ids": pa.array(ids, pa.list_(pa.int32())),
+        "token_ids": token_ids_of(texts, ids),
     }
     return pa.table(columns)
 
@@ -83,7 +84,7 @@ def test_the_batch_does_not_matter(toy_bundle):
     for name in ("tensorflow", "openvino"):
         engine = load_engine(toy_bundle, EngineChoice(name, "float32", 0))
         alone = np.concatenate([engine(np.array([row], np.int32)) for row in ids.to_pylist()])
-        table = table_of(texts, ids)
+        table = table_of(texts, ids.to_pylist())
         for budget in (8, 1000):
             scored, _ = score_table(table, Scorer(engine, budget), toy_bundle.labels)
             together = np.array(scored["probabilities"].to_pylist())

@@ -1,0 +1,134 @@
+"""One run: from entering its folder to what is said of it."""
+
+import argparse
+import time
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from model.bundle import Bundle
+from model.engines.processor import no_bfloat16
+from model.terminal import say
+from pipeline.corpus.plan import Plan
+from pipeline.corpus.same_run import is_same
+from pipeline.errors import NewsbeamError, UsageError
+from pipeline.launcher.launch import detaches, hand_over, run_to_end
+from pipeline.output import folder
+from pipeline.output.launch_context import leave_notes, run_before
+from pipeline.output.lock import Check
+from pipeline.reporting.progress_bar import showing_progress
+from pipeline.reporting.summary import print_summary
+from pipeline.stages.context import RunContext
+from pipeline.worker.watchdog import EXPLAIN_SECONDS, Watchdog, needs_watching
+
+
+class Run:
+    """A plan that is to be carried out in a folder.
+
+    Args:
+        options: our own options.
+        beam_options: the runner's.
+        bundles: the bundle, and of a cascade the second one.
+        output: the folder that it publishes to, locked.
+        plan: what this command would do in an empty folder; work that was begun goes on by its own.
+        notes: what else the manifest is to say.
+    """
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        beam_options: PipelineOptions,
+        bundles: tuple[Bundle, Bundle | None],
+        output: str,
+        plan: Plan,
+        notes: dict[str, Any] | None = None,
+    ):
+        self._options, self._beam_options, self._bundles = options, beam_options, bundles
+        self._output, self._notes = output, notes
+        self._plan = folder.saved_plan(output, plan)
+        self._started = time.monotonic()
+        self.is_new = True
+        self.context = RunContext(
+            work=folder.work_folder(output, self._plan),
+            output=output,
+            model=options.model,
+            then=options.then,
+            skip_bad_files=options.on_bad_file == "skip",
+            max_error_rate=options.max_error_rate,
+        )
+
+    def enter(self) -> bool:
+        """Makes the folder ready.
+
+        Returns:
+            False if this very run is published there already: there is nothing to do.
+
+        Raises:
+            UsageError: if the folder holds something else.
+        """
+        options = self._options
+        self._check_processor()
+        self.is_new = folder.enter(
+            self._output, self._plan, options.model, options.overwrite, self._notes
+        )
+        if self.is_new:
+            bundle, then = self._bundles
+            leave_notes(self.context.work, bundle, run_before(self._output), then, options.then)
+        return self.is_new
+
+    def carry_out(self, pipeline: beam.Pipeline, check_lock: Check) -> None:
+        """Runs the pipeline to its end, or where nobody waits for it until it is submitted.
+
+        Raises:
+            NewsbeamError: if it fails.
+        """
+        if detaches(self._beam_options):
+            hand_over(pipeline)
+            return
+        work = self.context.work
+        checks, explain_seconds = [check_lock], 0.0
+        if needs_watching(self._beam_options):
+            checks.append(Watchdog(work).check)
+            explain_seconds = EXPLAIN_SECONDS
+        with showing_progress(self._plan, work):
+            run_to_end(pipeline, work, checks, explain_seconds)
+
+    def tell(self) -> dict[str, Any] | None:
+        """Prints what came out.
+
+        Returns:
+            The manifest; None of a run that was only handed over.
+
+        Raises:
+            NewsbeamError: if nothing was published.
+        """
+        output = self._output
+        if self.is_new and detaches(self._beam_options):
+            say(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
+            return None
+        manifest = folder.published_manifest(output)
+        if manifest is None:
+            raise NewsbeamError(f"{output} was not published")
+        if not self.is_new:
+            say(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
+        seconds = time.monotonic() - self._started if self.is_new else None
+        print_summary(output, manifest, seconds)
+        return manifest
+
+    def _check_processor(self) -> None:
+        """Sees to it that workers of this machine have bfloat16, if there is work that needs it.
+
+        Workers elsewhere look for themselves.
+
+        Raises:
+            UsageError: if they haven't.
+        """
+        options = self._options
+        if options.precision != "bfloat16" or not needs_watching(self._beam_options):
+            return
+        published = folder.published_manifest(self._output)
+        is_done = published is not None and is_same(published["plan"], self._plan)
+        reason = no_bfloat16()
+        if reason is not None and (options.overwrite or not is_done):
+            raise UsageError(f"{reason}; score with --precision float32")

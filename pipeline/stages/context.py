@@ -1,0 +1,60 @@
+"""What every stage of a run is given: where its work and its bundles lie, and its few options.
+
+Everything that decides the result stands in the plan, which workers read from the work folder.
+"""
+
+from dataclasses import dataclass
+
+from model.bundle import Bundle
+from model.engines.choose import EngineChoice
+from pipeline import layout, storage
+from pipeline.corpus.plan import Plan, load_plan
+from pipeline.worker.bundles import open_bundle
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run, as its workers know it.
+
+    Attributes:
+        work: the folder with its plan and its checkpoints.
+        output: the folder that it publishes to.
+        model: the bundle's path; of a preparation, there is none.
+        then: the path of a cascade's second bundle.
+        skip_bad_files: whether a file that can't be read to its end is listed and passed over.
+        max_error_rate: the highest share of rows in error that is published; None for any.
+    """
+
+    work: str
+    output: str
+    model: str = ""
+    then: str | None = None
+    skip_bad_files: bool = False
+    max_error_rate: float | None = None
+
+    @property
+    def plan_path(self) -> str:
+        """Where the plan lies."""
+        return storage.join(self.work, layout.PLAN)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan; a worker process reads it once."""
+        return load_plan(self.plan_path)
+
+    def bundle(self) -> Bundle:
+        """The bundle that the plan names, which a process loads once."""
+        return open_bundle(self.model, self.plan.settings["bundle"])
+
+    def engine(self) -> EngineChoice:
+        """What runs the bundle's network."""
+        return EngineChoice(*self.plan.settings["engine"])
+
+    def second_bundle(self) -> Bundle:
+        """The second bundle of a cascade."""
+        assert self.then is not None
+        return open_bundle(self.then, self.plan.settings["then"])
+
+    def second_engine(self) -> EngineChoice:
+        """What runs the second bundle's network."""
+        return EngineChoice(*self.plan.settings["then_engine"])
