@@ -149,7 +149,7 @@ def test_another_plan_is_refused_and_says_what_differs(zygote, command, undistur
     assert zygote.run(*command(output), code=OPERATIONS.format(die_at=20))["code"] == -9
     assert state(output) == "working"
     for flags, told in (
-        (("--batch_tokens", "64"), "engine: "),
+        (("--batch_tokens", "64"), "batch_tokens: 8192 there, 64 now"),
         (("--limit", "3"), "limit: None there, 3 now"),
         (("--carry_columns", "title"), "carry: "),
     ):
