@@ -34,6 +34,7 @@ SETTINGS = (
     *("recipe", "epochs", "batch_size", "learning_rate", "seed", "steps_per_epoch"),
     *("precision", "balance", "temperature", "gold_weight"),
 )
+DROPOUTS = ("word_dropout", "embedding_dropout")  # of the transformer's spec
 RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
 
@@ -72,6 +73,12 @@ def parser() -> argparse.ArgumentParser:
         help="with a teacher's rows: how many of them a row with a true label counts for "
         f"(default: {TAUGHT['gold_weight']:g})",
     )
+    for name, what in zip(DROPOUTS, ("words", "embeddings' values"), strict=True):
+        flags.add_argument(
+            f"--{name}",
+            type=share,
+            help=f"for transformer: share of {what} that are dropped while training (default: 0.5)",
+        )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
     flags.add_argument("--validation", type=share, default=0.1, help="share of texts to hold out")
     flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
@@ -125,7 +132,7 @@ def train(options: argparse.Namespace) -> None:
     options.precision = options.precision or ("mixed_bfloat16" if on_gpu else "float32")
     keras.utils.set_random_seed(options.seed)
     with precision(options.precision):
-        spec, network = starting_point(options, description)
+        spec, network = starting_point(options, description, chosen_dropouts(options))
     size = network_size(network)
     for line in size_lines(size):
         say(line)
@@ -188,8 +195,17 @@ def check_options(options: argparse.Namespace) -> None:
     if options.recipe not in RECIPES_OF[options.model]:
         known = " and ".join(RECIPES_OF[options.model])
         raise ValueError(f"--recipe {options.recipe} is not for {options.model}, which has {known}")
+    for name in chosen_dropouts(options):
+        if options.model != "transformer":
+            raise ValueError(f"--{name} is for --model transformer; a BERT has its own")
     if options.logs and importlib.util.find_spec("tensorflow") is None:
         raise ValueError("--logs needs TensorFlow, which is not installed")
+
+
+def chosen_dropouts(options: argparse.Namespace) -> dict[str, float]:
+    """Those that were given, as the transformer's spec calls them."""
+    given = {name: getattr(options, name) for name in DROPOUTS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def save(

@@ -2,16 +2,24 @@
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import keras
 
 
 def starting_point(
-    options: argparse.Namespace, description: dict[str, Any]
+    options: argparse.Namespace,
+    description: dict[str, Any],
+    dropouts: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], Any]:
     """The network that the options ask for, as training finds it, and its spec.
+
+    Args:
+        options: Of the command line.
+        description: What `prepared.json` holds.
+        dropouts: Of a transformer, where they are not those of its spec.
 
     Raises:
         ValueError: The backbone cannot be read, or the data were not prepared for it.
@@ -22,7 +30,7 @@ def starting_point(
         from model.networks.registry import build_network
         from model.networks.transformer import transformer_spec
 
-        spec = transformer_spec(vocab_size, max_tokens, labels)
+        spec = transformer_spec(vocab_size, max_tokens, labels, **dropouts)
         return spec, build_network(spec)
 
     from model.networks.bert import build_bert

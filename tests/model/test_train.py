@@ -165,6 +165,8 @@ def test_resuming_with_other_settings_is_refused(toy_prepared, tmp_path, capsys)
         (["--validation", "1"], "argument --validation: 1 is not in [0, 1)"),
         (["--temperature", "0"], "argument --temperature: 0 is not above 0"),
         (["--gold_weight", "2"], "--gold_weight is for data with a teacher's rows, and "),
+        (["--word_dropout", "1"], "argument --word_dropout: 1 is not in [0, 1)"),
+        (["--model", "bert", "--word_dropout", "0"], "--word_dropout is for --model transformer"),
         (["--recipe", "baked"], "argument --recipe: invalid choice: 'baked'"),
         (["--prepared", "nowhere"], "nowhere is no prepared data: it has no prepared.json"),
     ],
@@ -222,8 +224,10 @@ def answers(saved, texts: list[str]) -> np.ndarray:
 
 def test_it_learns_from_a_teacher(taught_prepared, tmp_path):
     flags = ["--epochs", "30", "--learning_rate", "0.05", "--validation", "0"]
+    flags += ["--word_dropout", "0.1", "--embedding_dropout", "0"]
     assert run(taught_prepared, tmp_path / "student", *flags, "--gold_weight", "0.01") == 0
     saved = load_bundle(tmp_path / "student")
+    assert (saved.model["word_dropout"], saved.model["embedding_dropout"]) == (0.1, 0)
     training = saved.training
     assert (training["temperature"], training["gold_weight"]) == (2.0, 0.01)
     assert (training["rows"], training["teacher_rows"], training["validation_rows"]) == (24, 12, 0)
