@@ -85,9 +85,9 @@ def unavailable(contender: Contender, settings: Settings) -> str | None:
     """Why a contender can't run here, if so."""
     wants_minilm = contender.model != "small" or "--then" in contender.options
     if wants_minilm and not (settings.minilm / "bundle.json").is_file():
-        return "no MiniLM bundle (--minilm): the README says how to train one"
+        return "no MiniLM bundle (--minilm): docs/training.md says how to train one"
     if contender.model == "hugging_face" and not (settings.backbone / "config.json").is_file():
-        return "no MiniLM checkpoint (--backbone): the README says how to get it"
+        return "no MiniLM checkpoint (--backbone): docs/training.md says how to get it"
     if not (settings.agnews / "test.parquet").is_file():
         return "no AG News (--agnews)"
     return None

@@ -44,10 +44,10 @@ def agnews() -> Path:
 
 @pytest.fixture(scope="session")
 def minilm() -> Path:
-    """The folder of a real BERT, which the README says how to get."""
+    """The folder of a real BERT, which docs/training.md says how to get."""
     folder = Path(os.environ.get("NEWSBEAM_MINILM", MINILM))
     if not (folder / "model.safetensors").is_file():
-        pytest.skip(f"{folder} is not here: see the README for how to get it")
+        pytest.skip(f"{folder} is not here: see docs/training.md for how to get it")
     return folder
 
 

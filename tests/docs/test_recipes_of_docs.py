@@ -1,4 +1,4 @@
-"""The README's recipes for reading labels, run as they are printed."""
+"""The recipes of docs/output.md for reading labels, run as they are printed."""
 
 import re
 import sys
@@ -8,15 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pages_of_docs import recipes
 from pipeline.corpus.documents import DICTIONARY, output_schema
-from places import ROOT
-
-README = ROOT / "README.md"
-RECIPE = re.compile(r"<!-- recipe: (\w+) -->\s*```python\n(.*?)```", re.DOTALL)
-
-
-def recipes() -> dict[str, str]:
-    return dict(RECIPE.findall(README.read_text()))
 
 
 @pytest.fixture
@@ -54,12 +47,8 @@ def published(tmp_path, monkeypatch):
     return table
 
 
-def test_the_readme_has_them():
-    assert set(recipes()) == {"duckdb", "pandas", "polars"}
-
-
 def test_duckdb(published, capfd):
-    exec(compile(recipes()["duckdb"], "README.md", "exec"), {})
+    exec(compile(recipes()["duckdb"], "output.md", "exec"), {})
     sys.stdout.flush()
     shown = capfd.readouterr().out
     best = sorted(
@@ -73,7 +62,7 @@ def test_duckdb(published, capfd):
 
 def test_pandas(published, capsys):
     found: dict = {}
-    exec(compile(recipes()["pandas"], "README.md", "exec"), found)
+    exec(compile(recipes()["pandas"], "output.md", "exec"), found)
     shown = dict(
         line.split()
         for line in capsys.readouterr().out.splitlines()
@@ -84,7 +73,7 @@ def test_pandas(published, capsys):
 
 
 def test_polars(published, capsys):
-    exec(compile(recipes()["polars"], "README.md", "exec"), {})
+    exec(compile(recipes()["polars"], "output.md", "exec"), {})
     shown = capsys.readouterr().out
     rows = re.findall(r"│ (\w+) +┆ (\d+) +┆ ([\d.]+)", shown)
     assert [row[:2] for row in rows] == [("Sports", "38"), ("World", "20")]

@@ -1,8 +1,7 @@
-"""From a teacher to its student by the README's three commands, on the sample corpus."""
+"""From a teacher to its student by the three commands of docs/training.md, on the sample corpus."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -11,14 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.bundle import load_bundle
+from pages_of_docs import recipes
 from places import ROOT
-
-COMMANDS = re.compile(r"<!-- recipe: teacher -->\s*```sh\n(.*?)```", re.DOTALL)
 
 
 def documented() -> list[str]:
-    (block,) = COMMANDS.findall((ROOT / "README.md").read_text())
-    return block.replace("\\\n", " ").strip().split("\n")
+    return recipes()["teacher"].replace("\\\n", " ").strip().split("\n")
 
 
 @pytest.mark.slow
@@ -31,7 +28,7 @@ def test_the_three_commands(tmp_path):
     pq.write_table(pa.Table.from_pylist(texts), tmp_path / "unlabelled" / "a.parquet")
     pq.write_table(pa.Table.from_pylist(news), tmp_path / "train.parquet")
     (tmp_path / "bundles").mkdir()
-    # The shipped bundle plays the teacher, under the name that the README's has.
+    # The shipped bundle plays the teacher, under the name that it has there.
     (tmp_path / "bundles" / "minilm").symlink_to(ROOT / "bundles" / "agnews-transformer")
     commands = documented()
     assert len(commands) == 3

@@ -10,27 +10,11 @@ import pytest
 
 from fakes import fake_bundle, write_jsonl
 from outputs import manifest, rows
+from pages_of_docs import recipes
 from pipeline.errors import UsageError
 from pipeline.launcher.command import run_command
 from pipeline.output import incremental
 from pipeline.score import score
-
-# The README's query: the rows that count, of one series.
-LATEST = """
-WITH published AS (
-  SELECT regexp_extract(file, 'run=([^/]+)/', 1) AS run FROM glob('{series}/run=*/_SUCCESS')
-), replaced AS (
-  SELECT regexp_extract(filename, 'run=([^/]+)/', 1) AS later, unnest(replaces, recursive := true)
-  FROM read_json('{series}/run=*/_manifest.json', filename = true, maximum_object_size = 1 << 30,
-                 columns = {{replaces: 'STRUCT(run VARCHAR, source VARCHAR)[]'}})
-)
-SELECT labels.*
-FROM read_parquet('{series}/run=*/part-*.parquet', hive_partitioning = true, union_by_name = true,
-                  hive_types = {{bundle: VARCHAR, run: VARCHAR}}) AS labels
-SEMI JOIN published USING (run)
-ANTI JOIN (SELECT run, source FROM replaced WHERE later IN (FROM published)) USING (run, source)
-ORDER BY run, source, source_row
-"""
 
 
 class Night:
@@ -63,8 +47,12 @@ class Night:
         return [Path(path).name for path, _ in manifest(run)["plan"]["sources"]]
 
     def latest(self, series: int = 0) -> list[tuple[str, str, int]]:
-        query = LATEST.format(series=self.series()[series])
-        found = duckdb.sql(f"SELECT id, source, source_row FROM ({query})").fetchall()
+        query = recipes()["latest"].replace("'S/", f"'{self.series()[series]}/")
+        found = (
+            duckdb.sql(f"SELECT id, source, source_row FROM ({query})")
+            .order("source, source_row")
+            .fetchall()
+        )
         return [(id_, Path(source).name, row) for id_, source, row in found]
 
 

@@ -1,0 +1,85 @@
+"""The pages say what is there: links lead somewhere, and options, formats and codes are told."""
+
+import re
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pages_of_docs import pages, recipes
+from pipeline.corpus import documents
+from pipeline.corpus.formats.compression import ENDINGS as COMPRESSED
+from pipeline.corpus.formats.registry import FORMATS
+from pipeline.launcher.options import NewsbeamOptions, PrepareOptions, ScoreOptions, _flags_of
+from places import ROOT
+
+FLAG = re.compile(r"(?<![\w-])--\w+")
+COMMAND = re.compile(r"python -m ((?:pipeline|model)\.\w+)([^`\n]*)")
+DOCS = "\n".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+
+
+def flags_of(own: type[NewsbeamOptions]) -> set[str]:
+    return {flag for flag in _flags_of([own]) if flag.startswith("--")}
+
+
+def flags_in_source(module: str) -> set[str]:
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    return set(re.findall(r'"(--\w+)"', source)) | {"--help", "--verbose"}
+
+
+def anchors(text: str) -> set[str]:
+    """Those that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (page.parent / file).resolve() if file else page
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found.read_text()), target
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_have_the_options_that_the_page_gives_them(page):
+    beams = set(_flags_of(PipelineOptions.__subclasses__()))
+    ours = {"pipeline.score": flags_of(ScoreOptions), "pipeline.prepare": flags_of(PrepareOptions)}
+    text = page.read_text().replace("\\\n", " ")
+    for module, rest in COMMAND.findall(text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
+        known = ours[module] | beams if module in ours else flags_in_source(module)
+        assert set(FLAG.findall(rest)) <= known, (module, rest)
+
+
+def test_every_option_of_scoring_and_preparing_is_documented():
+    for flag in (flags_of(ScoreOptions) | flags_of(PrepareOptions)) - {"--help"}:
+        assert re.search(rf"(?<![\w-]){flag}(?!\w)", DOCS), flag
+
+
+def test_every_format_and_its_endings_are_documented():
+    page = (ROOT / "docs" / "inputs.md").read_text()
+    for name, format in FORMATS.items():
+        assert f"| `{name}` |" in page, name
+        for ending in format.endings:
+            assert f"`{ending}`" in page, ending
+    for ending in COMPRESSED:
+        assert f"`{ending}`" in page, ending
+
+
+def test_every_error_code_is_documented():
+    names = ("BLANK", "JSON", "FIELDS", "QUOTE", "ENCODING", "MODEL")
+    page = (ROOT / "docs" / "output.md").read_text()
+    for name in names:
+        assert f"| `{getattr(documents, name)}` |" in page, name
+
+
+def test_the_readme_is_no_longer_than_a_screen_and_a_half():
+    assert len((ROOT / "README.md").read_text().split()) <= 1200
+
+
+def test_the_recipes_are_these():
+    assert set(recipes()) == {"duckdb", "pandas", "polars", "latest", "teacher"}
