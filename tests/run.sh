@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lint, types, tests. Arguments go to pytest.
+# Everything that must hold: format, lint, types, the arrows between packages, tests. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 .ci/make_venv.sh test
@@ -14,4 +14,5 @@ fi
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy
+.venv/bin/lint-imports
 exec .venv/bin/python -m pytest "$@"
