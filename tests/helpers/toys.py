@@ -1,9 +1,12 @@
 """Toy corpus and network that all tests share: ten words, four labels, literal weights."""
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.corpus.documents import Shard
 
@@ -47,6 +50,25 @@ def token_ids_of(texts: list[str | None], token_ids: Sequence[list[int]]) -> pa.
     ids_of = dict(zip(texts, token_ids, strict=True))
     ids = [ids_of[text] for text in encoded.dictionary.to_pylist()]
     return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(ids, pa.list_(pa.int32())))
+
+
+def add_teachers_rows(
+    prepared: str, folder: Path, token_ids: list[list[int]], probabilities: list[list[float]]
+) -> str:
+    """Copies a `prepared/` folder to another with a teacher's rows behind its own."""
+    shutil.copytree(prepared, folder)
+    (file,) = folder.glob("examples-*.parquet")
+    teachers = pa.table(
+        {
+            "token_ids": pa.array(token_ids, pa.list_(pa.int32())),
+            "label": pa.nulls(len(token_ids), pa.string()),
+            "text_hash": pa.array([(1 << 64) - 1] * len(token_ids), pa.uint64()),
+            "probabilities": pa.array(probabilities, pa.list_(pa.float32())),
+        }
+    )
+    table = pa.concat_tables([pq.read_table(file), teachers], promote_options="default")
+    pq.write_table(table, file)
+    return str(folder)
 
 
 def toy_network(**settings):

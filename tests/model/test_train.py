@@ -2,14 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from model import train
@@ -18,7 +16,7 @@ from model.training.batches import LengthGroupedBatches
 from model.training.examples import read_examples, split
 from model.training.weights import read_weights
 from places import ROOT
-from toys import TOY_WORDS
+from toys import TOY_WORDS, add_teachers_rows
 
 TRY = ["--epochs", "3", "--batch_size", "4", "--learning_rate", "0.01", "--validation", "0.2"]
 
@@ -193,21 +191,11 @@ def test_an_output_with_something_else_in_it_is_left_alone(toy_prepared, tmp_pat
 @pytest.fixture(scope="module")
 def taught_prepared(toy_prepared, tmp_path_factory):
     """The toys with rows of a teacher that says Business of chips and is unsure of wars."""
-    folder = shutil.copytree(toy_prepared, tmp_path_factory.mktemp("taught") / "prepared")
-    file = folder / "examples-00000-of-00001.parquet"
-    gold = pq.read_table(file)
-    probabilities = [[0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]] * 6
     chip, war, the = (2 + TOY_WORDS.index(word) for word in ("chip", "war", "the"))
-    teachers = pa.table(
-        {
-            "token_ids": pa.array([[the, chip], [war, war, the, war]] * 6, pa.list_(pa.int32())),
-            "label": pa.nulls(12, pa.string()),
-            "text_hash": pa.array([(1 << 64) - 1] * 12, pa.uint64()),
-            "probabilities": pa.array(probabilities, pa.list_(pa.float32())),
-        }
-    )
-    pq.write_table(pa.concat_tables([gold, teachers], promote_options="default"), file)
-    return str(folder)
+    texts = [[the, chip], [war, war, the, war]] * 6
+    probabilities = [[0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]] * 6
+    folder = tmp_path_factory.mktemp("taught") / "prepared"
+    return add_teachers_rows(toy_prepared, folder, texts, probabilities)
 
 
 def answers(saved, texts: list[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from bert_toys import TOY_BERT_CONFIG, toy_tensors, write_bert
+from bert_toys import TOY_BERT_CONFIG, TOY_BERT_VOCABULARY, toy_tensors, write_bert
 from model import train
 from model.bundle import load_bundle
 from model.networks import bert
@@ -19,6 +19,7 @@ from model.training.examples import read_examples
 from model.training.features import FeatureBatches
 from model.training.hugging_face import load_backbone
 from model.training.starting_point import precision, starting_point
+from toys import add_teachers_rows
 
 
 def toy_classifier(folder, frozen=False, pooling="pooled", **settings):
@@ -168,6 +169,29 @@ def test_from_the_command_line_to_a_bundle(
     assert saved.training["recipe"] == recipe and saved.training["precision"] == "float32"
     assert saved.model["pooling"] == pooling and saved.model["labels"] == len(saved.labels) == 4
     _assert_serves_what_its_network_says(saved)
+
+
+@pytest.mark.slow
+def test_a_bert_learns_from_a_teacher(toy_bert, toy_bert_prepared, tmp_path):
+    cls, sep, the, chip = (TOY_BERT_VOCABULARY.index(w) for w in ("[CLS]", "[SEP]", "the", "chip"))
+    taught = add_teachers_rows(
+        toy_bert_prepared,
+        tmp_path / "taught",
+        [[cls, the, chip, sep]] * 12,
+        [[0.9, 0, 0.1, 0]] * 12,
+    )
+    code = train.main(
+        f"--prepared {taught} --model bert --backbone {toy_bert} --epochs 25 --batch_size 12 "
+        f"--learning_rate 0.03 --gold_weight 0.1 --temperature 3 --validation 0 "
+        f"--output {tmp_path / 'bundle'}".split()
+    )
+    assert code == 0
+    saved = load_bundle(tmp_path / "bundle")
+    assert (saved.training["teacher_rows"], saved.training["temperature"]) == (12, 3)
+    network = build_network(saved.model)
+    network.load_weights(saved.weights_file)
+    found = np.asarray(network(np.array([[cls, the, chip, sep]], np.int32)))[0]
+    np.testing.assert_allclose(found, [0.9, 0, 0.1, 0], atol=0.1)  # gold has chips as Sci/Tech
 
 
 def _assert_serves_what_its_network_says(saved):
