@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline import layout
+from pipeline.corpus.nested import find_path
 from pipeline.errors import BadFileError
 
 METADATA_KEY = b"newsbeam"
+AS_TEXT = "text:"  # before a column's name: the column as a text to be labelled
 CARRIED = "carried:"  # before a carried column's name on its way: it may be called `text` or `gold`
 
 # Why a row has no label: `error` is "code: detail" with one of these codes.
@@ -48,10 +50,24 @@ class Columns:
     gold: str | None = None
     probabilities: str | None = None
 
+    def carried(self) -> set[str]:
+        """The columns that are copied to the output."""
+        return {column for column, _ in self.carry}
+
+    def values(self) -> set[str]:
+        """Columns whose values come out as they are, or are compared; not only as text."""
+        used = self.carried() | {self.id, self.gold, self.probabilities}
+        return {name for name in used if name is not None}
+
     def names(self) -> list[str]:
         """Every column that must be read, each once, in the order of first use."""
-        carried = (column for column, _ in self.carry)
-        used = [self.id, *carried, *self.text, self.gold, self.probabilities]
+        used = [
+            self.id,
+            *(column for column, _ in self.carry),
+            *self.text,
+            self.gold,
+            self.probabilities,
+        ]
         return list(dict.fromkeys(name for name in used if name is not None))
 
     def of(self, is_teachers: bool) -> "Columns":
@@ -125,19 +141,31 @@ class Facts(NamedTuple):
         rows: how many rows; None where only reading to the end tells.
         shards: rows of each piece that is best read by itself; None for the whole.
         bad: why it can't be read to its end, where a look at the beginning shows it.
+        inner: of JSON lines, the dotted names of what lies in the objects of the first rows. (What
+            lies in structs, the schema says.)
     """
 
     schema: pa.Schema
     rows: int | None
     shards: list[int] | None = None
     bad: BadFileError | None = None
+    inner: frozenset[str] = frozenset()
+
+    def type_of(self, column: str) -> pa.DataType | None:
+        """The type of a column, or of one inside another; None if there is none."""
+        if column in self.inner and column not in self.schema.names:
+            return pa.string()
+        path = find_path(self.schema, column)
+        return None if path is None else path[-1].type
 
 
 class Rows(NamedTuple):
     """A stretch of a source as a format's `read` yields it.
 
     Attributes:
-        table: the columns that were asked for, under the corpus' own names.
+        table: the columns that were asked for, under the corpus' own names; and where a column's
+            text is another than its value, and both are asked for, the text under `AS_TEXT` and
+            its name.
         error: string, null for a row that was read well; None if all were.
     """
 

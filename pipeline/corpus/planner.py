@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline import storage
-from pipeline.corpus.documents import Facts, ReadSettings, Source, WorkItem
+from pipeline.corpus.documents import Columns, Facts, ReadSettings, Source, WorkItem
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.plan import Plan, is_cascade
@@ -64,9 +64,9 @@ def make_plan(
             seen, found = looked
             sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
             facts.append(found)
-    schemas = [(source.path, found.schema) for source, found in zip(sources, facts, strict=True)]
+    looked_at = [(source.path, found) for source, found in zip(sources, facts, strict=True)]
     columns = choose_columns(
-        schemas,
+        looked_at,
         text_columns,
         id_column,
         carry_columns or [],
@@ -74,7 +74,9 @@ def make_plan(
         is_cascade(settings),
         probabilities_column,
     )
-    labels = [(path, teachers_labels(path, one, probabilities_column)) for path, one in schemas]
+    labels = [
+        (path, teachers_labels(path, one.schema, probabilities_column)) for path, one in looked_at
+    ]
     check_teachers(labels)
     sources = [
         dataclasses.replace(source, labels=names)
@@ -84,7 +86,7 @@ def make_plan(
     return Plan(
         settings={**settings, "limit": limit},
         columns=columns,
-        schema=unite(schemas, columns),
+        schema=unite(looked_at, columns),
         reading=reading,
         sources=sources,
         items=items,
@@ -168,7 +170,7 @@ def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFi
     reader = FORMATS[source.format].reader
     count = 0
     try:
-        for stretch in reader.read(source.path, 0, most, [], reading, source.size):
+        for stretch in reader.read(source.path, 0, most, Columns(()), reading, source.size):
             count += stretch.num_rows
     except BadFileError as error:
         return count, error

@@ -4,22 +4,30 @@ import difflib
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.corpus.documents import (
     DICTIONARY,
     METADATA_KEY,
     PROBABILITIES,
     Columns,
+    Facts,
     document_schema,
     output_schema,
 )
+from pipeline.corpus.nested import is_list
 from pipeline.errors import UsageError
 
 ALL = "all"
+SHOWN_NAMES = 30  # of the columns that there are, where one is missing
+MANTISSA_BITS = {16: 11, 32: 24, 64: 53}  # whole numbers that a float of so many bits holds
+
+
+Inputs = list[tuple[str, Facts]]  # path, and what is in it
 
 
 def choose_columns(
-    schemas: list[tuple[str, pa.Schema]],
+    inputs: Inputs,
     text: list[str],
     id_column: str | None,
     carry: list[str],
@@ -32,7 +40,7 @@ def choose_columns(
     An input whose schema is empty (a text file of no rows) has nothing to say.
 
     Args:
-        schemas: path and schema of each input.
+        inputs: path of each input, and what is in it.
         text: the text columns.
         id_column: the id column, if any.
         carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
@@ -46,53 +54,69 @@ def choose_columns(
     """
     if not text:
         raise UsageError("no text columns; name them with --text_columns")
-    told = [(path, schema) for path, schema in schemas if len(schema)]
-    pairs = _carry_pairs(told, carry, id_column)
+    known = [(path, facts) for path, facts in inputs if len(facts.schema)]
+    pairs = _carry_pairs([facts.schema for _, facts in known], carry, id_column)
     columns = Columns(tuple(text), id_column, tuple(pairs), gold, probabilities)
-    for path, schema in told:
-        for name in columns.of(probabilities in schema.names).names():
-            _check_column(path, schema, name)
-    if probabilities and told and not any(probabilities in schema.names for _, schema in told):
+    for path, facts in known:
+        for name in columns.of(probabilities in facts.schema.names).names():
+            _check_column(path, facts, name)
+    if probabilities and known and not any(probabilities in f.schema.names for _, f in known):
         raise UsageError(f"no input has a column {probabilities}")
     _check_names([name for _, name in pairs], cascade)
     return columns
 
 
-def unite(schemas: list[tuple[str, pa.Schema]], columns: Columns) -> dict[str, pa.DataType]:
+def unite(inputs: Inputs, columns: Columns) -> dict[str, pa.DataType]:
     """Settles one type for each column in use; widths of strings and numbers are widened.
 
-    A column that is only carried stays a dictionary of strings if every input has it so.
+    A column that is only carried stays a dictionary of strings if every input has it so. Columns
+    that are nothing but text or the true label are strings.
 
     Raises:
-        UsageError: if two inputs clash, or a text column holds no text.
+        UsageError: if two inputs clash, a text column holds no text, the true label is none, or
+            Parquet has no place for a carried column.
     """
     types: dict[str, pa.DataType] = {}
     first: dict[str, str] = {}
-    for path, schema in schemas:
+    for path, facts in inputs:
         for name in columns.names():
-            index = schema.get_field_index(name)
-            if index < 0:
+            found = facts.type_of(name)
+            if found is None:
                 continue
             if name == columns.probabilities:
                 types[name] = PROBABILITIES
                 continue
-            kind = _plain_type(schema.field(index).type)
-            if name in (*columns.text, columns.gold):
-                kind = _text_type(path, name, kind, is_text=name in columns.text)
+            if name in columns.text:
+                _check_text(path, name, found)
+            if name == columns.gold:
+                _check_label(path, name, found)
+            if name != columns.id and name not in columns.carried():
+                continue
+            kind = _plain_type(found)
             known = types.setdefault(name, kind)
-            first.setdefault(name, path)
             try:
-                types[name] = _wider(known, kind)
+                types[name] = wider(known, kind)
             except pa.ArrowException as error:
-                raise UsageError(
-                    f"the inputs clash: column {name} is {known} in {first[name]} "
-                    f"and {kind} in {path}"
-                ) from error
-    carried = {column for column, _ in columns.carry} - {columns.id, *columns.text, columns.gold}
-    for name in carried & types.keys():
-        if types[name] == pa.string() and _are_dictionaries(schemas, name):
+                raise UsageError(_clash(name, known, first[name], kind, path)) from error
+            if types[name] != known or name not in first:
+                first[name] = path
+    for name in columns.carried() - {columns.id, *columns.text, columns.gold}:
+        if types.get(name) == pa.string() and _are_dictionaries(inputs, name):
             types[name] = DICTIONARY
+    for name, kind in types.items():
+        _check_storable(first.get(name, ""), name, kind)
     return {name: types.get(name, pa.string()) for name in columns.names()}
+
+
+def _clash(name: str, one: pa.DataType, first: str, other: pa.DataType, second: str) -> str:
+    kinds = (one, other)
+    hint = "give them one type, or score them in runs of their own"
+    if any(map(pa.types.is_integer, kinds)) and any(map(pa.types.is_floating, kinds)):
+        hint = f"{hint}; pandas writes whole numbers with gaps as double (its Int64 keeps them)"
+    return (
+        f"the inputs clash: column {name} is {one} in {first} and {other} in {second}, "
+        f"and no type holds the values of both: {hint}"
+    )
 
 
 def teachers_labels(path: str, schema: pa.Schema, column: str | None) -> tuple[str, ...] | None:
@@ -144,35 +168,37 @@ def check_teachers(labels: list[tuple[str, tuple[str, ...] | None]]) -> None:
             )
 
 
-def _are_dictionaries(schemas: list[tuple[str, pa.Schema]], name: str) -> bool:
+def _are_dictionaries(inputs: Inputs, name: str) -> bool:
     """Whether a column is a dictionary in every input that has it."""
-    kinds = [schema.field(name).type for _, schema in schemas if name in schema.names]
-    return all(pa.types.is_dictionary(kind) for kind in kinds)
+    kinds = [facts.type_of(name) for _, facts in inputs]
+    return all(pa.types.is_dictionary(kind) for kind in kinds if kind is not None)
 
 
 def _carry_pairs(
-    schemas: list[tuple[str, pa.Schema]], carry: list[str], id_column: str | None
+    schemas: list[pa.Schema], carry: list[str], id_column: str | None
 ) -> list[tuple[str, str]]:
     renamed = dict(entry.split(":", 1) for entry in carry if ":" in entry)
     if ALL not in carry:
         return [
             (entry.split(":", 1)[0], renamed.get(entry.split(":", 1)[0], entry)) for entry in carry
         ]
-    names = dict.fromkeys(name for _, schema in schemas for name in schema.names)
-    unknown = [name for name in renamed if name not in names]
-    if unknown:
-        names.update(dict.fromkeys(unknown))  # is reported as missing, like any other
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    others = [entry.split(":", 1)[0] for entry in carry if entry != ALL]
+    names.update(dict.fromkeys(others))  # lies in another, or is reported as missing
     return [(name, renamed.get(name, name)) for name in names if name != id_column]
 
 
-def _check_column(path: str, schema: pa.Schema, name: str) -> None:
-    count = schema.names.count(name)
+def _check_column(path: str, facts: Facts, name: str) -> None:
+    names = facts.schema.names
+    count = names.count(name)
     if count > 1:
         raise UsageError(f"{path} has {count} columns called {name}")
-    if count == 0:
-        close = difflib.get_close_matches(name, schema.names, n=1)
+    if count == 0 and facts.type_of(name) is None:
+        close = difflib.get_close_matches(name, [*names, *facts.inner], n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"no column {name} in {path}, it has {', '.join(schema.names)}{hint}")
+        more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+        listed = ", ".join(names[:SHOWN_NAMES]) + more
+        raise UsageError(f"no column {name} in {path}, it has {listed}{hint}")
 
 
 def _check_names(names: list[str], cascade: bool) -> None:
@@ -198,14 +224,80 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _text_type(path: str, name: str, kind: pa.DataType, is_text: bool) -> pa.DataType:
-    if pa.types.is_string(kind) or pa.types.is_null(kind) or not is_text:
-        return pa.string()
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pa.string()  # text in a file that doesn't say so; bad bytes become errors of rows
-    raise UsageError(f"column {name} of {path} holds no text but {kind}")
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether values are text, also in a file that doesn't say so: bad bytes are rows' errors."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
 
 
-def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+def _check_text(path: str, name: str, kind: pa.DataType) -> None:
+    if not _is_text(kind.value_type if is_list(kind) else kind):
+        raise UsageError(f"column {name} of {path} holds no text but {kind}")
+
+
+def _check_label(path: str, name: str, kind: pa.DataType) -> None:
+    try:
+        if not _is_text(kind):
+            pa.array([], kind).cast(pa.string())
+    except pa.ArrowException as error:
+        raise UsageError(f"column {name} of {path} holds no labels but {kind}") from error
+    if pa.types.is_nested(kind):
+        raise UsageError(f"column {name} of {path} holds no labels but {kind}")
+
+
+def _check_storable(path: str, name: str, kind: pa.DataType) -> None:
+    """Sees to it that Parquet, which is what comes out, takes a type."""
+    schema = pa.schema([(name, kind)])
+    try:
+        pq.write_table(schema.empty_table(), pa.BufferOutputStream())
+    except pa.ArrowException as error:
+        raise UsageError(
+            f"column {name} of {path} is {kind}, which Parquet cannot hold; leave it out"
+        ) from error
+
+
+def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The type that holds all values of both as they are.
+
+    Raises:
+        ArrowTypeError: if there is none.
+    """
     schemas = [pa.schema([("x", kind)]) for kind in (one, other)]
-    return pa.unify_schemas(schemas, promote_options="permissive").field("x").type
+    united = pa.unify_schemas(schemas, promote_options="permissive").field("x").type
+    for kind in (one, other):
+        if not _holds(united, kind):
+            raise pa.ArrowTypeError(f"{united} does not hold all of {kind}")
+    return united
+
+
+def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:
+    types = pa.types
+    if wide == narrow or types.is_null(narrow):
+        return True
+    if types.is_integer(narrow):
+        signed = types.is_signed_integer(narrow)
+        bits = narrow.bit_width - signed
+        if types.is_integer(wide):
+            return bits <= wide.bit_width - types.is_signed_integer(wide)
+        return types.is_floating(wide) and bits <= MANTISSA_BITS[wide.bit_width]
+    if types.is_timestamp(narrow) or types.is_duration(narrow):
+        return wide.unit != "ns"  # which ends in 2262, and 9999 is a common date
+    if types.is_struct(narrow):
+        inner = {field.name: field.type for field in wide}
+        return all(_holds(inner[field.name], field.type) for field in narrow)
+    if types.is_map(narrow):
+        pairs = ((wide.key_type, narrow.key_type), (wide.item_type, narrow.item_type))
+        return all(_holds(*pair) for pair in pairs)
+    if is_list(narrow):
+        return is_list(wide) and _holds(wide.value_type, narrow.value_type)
+    return True  # strings, bytes, floats, decimals, dates and times are only widened

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.corpus.documents import (
+    AS_TEXT,
     BLANK,
     CARRIED,
     ENCODING,
@@ -23,6 +24,7 @@ from pipeline.corpus.documents import (
 )
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.nested import is_list
 from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
@@ -96,7 +98,7 @@ def read_item(plan: Plan, item: WorkItem, skip_bad_files: bool = False) -> Itera
     stretches = _unchanged(
         source,
         FORMATS[source.format].reader.read(
-            source.path, item.start, item.rows, columns.names(), plan.reading, source.size
+            source.path, item.start, item.rows, columns, plan.reading, source.size
         ),
     )
     bad: list[str] = []
@@ -180,18 +182,25 @@ def to_documents(
     """
     count = stretch.num_rows
     error = stretch.error if stretch.error is not None else pa.nulls(count, pa.string())
-    wanted = {name: pa.string() for name in (*columns.text, columns.gold)}
-    wanted |= {name: schema.field(CARRIED + new).type for name, new in columns.carry}
-    wanted[columns.probabilities] = PROBABILITIES
+    wanted = {name: schema.field(CARRIED + new).type for name, new in columns.carry}
     if columns.id:
         wanted[columns.id] = schema.field("id").type
+    if columns.probabilities:
+        wanted[columns.probabilities] = PROBABILITIES
     checked: dict[str, pa.Array] = {}
+    texts: list[pa.Array] = []
     for name in columns.names():
-        checked[name], bad = as_type(stretch.table.column(name), wanted[name])
-        if bad is not None:
-            detail = f"{ENCODING}: column {name} is not UTF-8"
-            error = pc.if_else(pc.and_(bad, pc.is_null(error)), detail, error)
-    texts = [_as_text(checked[name]) for name in columns.text]
+        if name in wanted:
+            checked[name], bad = as_type(stretch.table.column(name), wanted[name])
+            error = _encoding_errors(error, bad, name)
+        if name == columns.gold:
+            gold, bad = as_type(stretch.table.column(name), pa.string())
+            error = _encoding_errors(error, bad, name)
+    for name in columns.text:
+        has_own = AS_TEXT + name in stretch.table.column_names
+        text, bad = as_text(stretch.table.column(AS_TEXT + name if has_own else name))
+        texts.append(text)
+        error = _encoding_errors(error, bad, name)
     text = pc.binary_join_element_wise(*texts, " ", null_handling="replace", null_replacement="")
     is_blank = pc.equal(pc.utf8_trim_whitespace(text), "")
     detail = f"{BLANK}: no text in {', '.join(columns.text)}"
@@ -206,11 +215,19 @@ def to_documents(
         name = f"{source.path}#"
         values["id"] = pc.binary_join_element_wise(name, numbers.cast(pa.string()), "")
     if columns.gold:
-        values["gold"] = _as_text(checked[columns.gold])
+        values["gold"] = gold
     if columns.probabilities:
         values["probabilities"] = in_order(checked[columns.probabilities], source)
     arrays = [values.get(field.name, pa.nulls(count, field.type)) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _encoding_errors(error: pa.Array, bad: pa.Array | None, name: str) -> pa.Array:
+    """The rows' errors, with one more for those that are bad and have none."""
+    if bad is None:
+        return error
+    detail = f"{ENCODING}: column {name} is not UTF-8"
+    return pc.if_else(pc.and_(bad, pc.is_null(error)), detail, error)
 
 
 def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
@@ -239,9 +256,28 @@ def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
     return pc.if_else(probabilities.is_valid(), lists, pa.scalar(None, PROBABILITIES))
 
 
-def _as_text(checked: pa.Array) -> pa.Array:
-    """A checked column as strings; one that is also carried may have another type."""
-    return checked if checked.type == pa.string() else as_type(checked, pa.string())[0]
+def as_text(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array | None]:
+    """Strings, or bytes, or lists of them, of which each value is joined by line breaks.
+
+    Returns:
+        Strings, with null for bad values, and which they are, as `as_type` does.
+    """
+    if not is_list(column.type):
+        return as_type(column, pa.string())
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    parents = np.repeat(np.arange(len(column)), lengths)
+    lines, bad = as_type(pc.list_flatten(column), pa.string())
+    there = lines.is_valid().to_numpy(zero_copy_only=False)  # a join with a null in it is null
+    ends = np.cumsum(np.bincount(parents[there], minlength=len(column)))
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int32())
+    is_bad = None
+    is_null = column.is_null().to_numpy()
+    if bad is not None:
+        bad_parents = parents[bad.to_numpy(zero_copy_only=False)]
+        is_bad = pa.array(np.bincount(bad_parents, minlength=len(column)) > 0)
+    lists = pa.ListArray.from_arrays(offsets, lines.drop_null(), mask=pa.array(is_null))
+    text = pc.binary_join(lists, "\n")
+    return (text if is_bad is None else pc.if_else(is_bad, None, text)), is_bad
 
 
 def as_type(
@@ -257,7 +293,7 @@ def as_type(
         array = pa.array([], kind)
     try:
         array.validate(full=True)
-        return array.cast(kind), None
+        return (array if array.type == kind else array.cast(kind)), None
     except (pa.ArrowInvalid, UnicodeDecodeError):
         pass
     if pa.types.is_dictionary(array.type):  # each of its slices has the whole dictionary

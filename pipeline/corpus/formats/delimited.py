@@ -14,7 +14,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from pipeline.corpus.documents import ENCODING, FIELDS, QUOTE, Facts, ReadSettings, Rows
+from pipeline.corpus.documents import ENCODING, FIELDS, QUOTE, Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
 from pipeline.errors import BadFileError, UsageError
 
@@ -46,7 +46,7 @@ def read(
     path: str,
     start: int,
     rows: int | None,
-    columns: list[str],
+    columns: Columns,
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
@@ -60,11 +60,11 @@ def read(
     if not names:
         return  # an empty file
     try:
-        wanted = [list(names).index(column) for column in columns]
+        wanted = [list(names).index(column) for column in columns.names()]
     except ValueError as problem:
         raise BadFileError(path, "its header has changed since the run was planned") from problem
     checked = (_row(*record, len(names), wanted) for record in islice(records, rows))
-    yield from gather_rows(checked, columns, settings.shard_rows)
+    yield from gather_rows(checked, columns.names(), settings.shard_rows)
 
 
 def _row(fields: list[str] | None, error: str | None, expected: int, wanted: list[int]) -> Row:

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.corpus.documents import Facts, ReadSettings, Rows
+from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.compression import before, read_some
-from pipeline.corpus.formats.jsonl import look_at, row_of
+from pipeline.corpus.formats.jsonl import look_at, rows_of
 from pipeline.corpus.formats.lines import (
     BYTE_ORDER_MARK,
     LINE_BYTES,
-    gather_rows,
     lines_of,
     open_text,
 )
@@ -41,7 +40,7 @@ def read(
     path: str,
     start: int,
     rows: int | None,
-    columns: list[str],
+    columns: Columns,
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
@@ -50,8 +49,7 @@ def read(
     Raises:
         BadFileError: if it can't be read to its end.
     """
-    parsed = (row_of(value, columns) for value in islice(read_values(path, file_size), rows))
-    yield from gather_rows(parsed, columns, settings.shard_rows)
+    yield from rows_of(islice(read_values(path, file_size), rows), columns, settings)
 
 
 def read_values(path: str, size: int | None = None) -> Iterator[bytes]:

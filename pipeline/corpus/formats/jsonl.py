@@ -1,19 +1,21 @@
 """JSON lines: one object a line (https://jsonlines.org).
 
-Strings come out as they are, other values as JSON text, absent ones as null. Blank lines are no
+Strings come out as they are, other values as JSON text, absent ones as null; a text of paragraphs
+(a list of strings) is joined by line breaks. Blank lines are no
 rows. A line that holds anything but one JSON object (RFC 8259) is a row in error.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
-from pipeline.corpus.documents import ENCODING, JSON, Facts, ReadSettings, Rows
+from pipeline.corpus.documents import AS_TEXT, ENCODING, JSON, Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
+from pipeline.corpus.nested import get, names_inside
 from pipeline.errors import BadFileError
 
 SAMPLE_LINES = 1000  # read to learn which keys there are
@@ -35,23 +37,26 @@ def look_at(texts: Iterator[bytes]) -> Facts:
         BadFileError: as `texts` does, if it is before the first key.
     """
     keys: dict[str, None] = {}
+    inner: set[str] = set()
     bad: BadFileError | None = None
     try:
         for text in islice(texts, SAMPLE_LINES):
             value, _ = parse_line(text)
             keys.update(dict.fromkeys(value or {}))
+            inner.update(names_inside(value or {}))
     except BadFileError as error:
         if not keys:
             raise
         bad = error
-    return Facts(pa.schema([(key, pa.string()) for key in keys]), None, bad=bad)
+    schema = pa.schema([(key, pa.string()) for key in keys])
+    return Facts(schema, None, bad=bad, inner=frozenset(inner))
 
 
 def read(
     path: str,
     start: int,
     rows: int | None,
-    columns: list[str],
+    columns: Columns,
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
@@ -61,14 +66,29 @@ def read(
         BadFileError: if it can't be read to its end.
     """
     lines = (line for line in read_lines(path, file_size) if not line.isspace() and line)
-    parsed = (row_of(line, columns) for line in islice(lines, rows))
-    yield from gather_rows(parsed, columns, settings.shard_rows)
+    yield from rows_of(islice(lines, rows), columns, settings)
 
 
-def row_of(line: bytes, columns: list[str]) -> Row:
-    """The values of the columns in one object's text."""
+def rows_of(texts: Iterator[bytes], columns: Columns, settings: ReadSettings) -> Iterator[Rows]:
+    """Rows from the texts of objects.
+
+    Raises:
+        BadFileError: as `texts` does, after what came before.
+    """
+    ways: list[tuple[str, str, Callable[[Any], str | None]]] = []
+    for name in columns.names():
+        is_text = name in columns.text
+        if name in columns.values():
+            ways.append((name, name, _value))
+        if is_text:
+            ways.append((name, AS_TEXT + name if name in columns.values() else name, _text))
+    parsed = (_row(text, ways) for text in texts)
+    yield from gather_rows(parsed, [name for _, name, _ in ways], settings.shard_rows)
+
+
+def _row(line: bytes, ways: list[tuple[str, str, Callable[[Any], str | None]]]) -> Row:
     value, error = parse_line(line)
-    fields = None if value is None else [_text(value.get(column)) for column in columns]
+    fields = None if value is None else [write(get(value, name)) for name, _, write in ways]
     return fields, error, len(line)
 
 
@@ -102,6 +122,13 @@ _KINDS = {
 
 
 def _text(value: Any) -> str | None:
+    """A value as a text to be labelled: strings, paragraphs as lines, other values as JSON text."""
+    if isinstance(value, list) and all(isinstance(one, str | None) for one in value):
+        return "\n".join(one for one in value if one is not None)
+    return _value(value)
+
+
+def _value(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     try:

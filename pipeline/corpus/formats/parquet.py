@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.corpus.documents import Facts, ReadSettings, Rows
+from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
+from pipeline.corpus.nested import pick
 from pipeline.errors import BadFileError
 
 BATCH_BYTES = 32 << 20  # decoded at a time: rows of a megabyte must not add up to gigabytes
@@ -34,7 +35,7 @@ def read(
     path: str,
     start: int,
     rows: int | None,
-    columns: list[str],
+    columns: Columns,
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
@@ -47,6 +48,7 @@ def read(
     position, end = 0, start + rows
     try:
         with storage.open_input(path) as stream:
+            names = columns.names()
             file = pq.ParquetFile(stream, pre_buffer=not storage.is_local(path))
             for group in range(file.metadata.num_row_groups):
                 facts = file.metadata.row_group(group)
@@ -55,12 +57,12 @@ def read(
                     continue
                 row_bytes = max(1.0, facts.total_byte_size / max(facts.num_rows, 1))
                 size = max(1, int(min(settings.shard_rows, BATCH_BYTES / row_bytes)))
-                for batch in file.iter_batches(size, row_groups=[group], columns=columns):
+                for batch in file.iter_batches(size, row_groups=[group], columns=names):
                     first, position = position, position + batch.num_rows
                     skipped = max(0, start - first)
                     wanted = min(position, end) - first - skipped
                     if wanted > 0:
-                        yield Rows(pa.table(batch).slice(skipped, wanted).select(columns))
+                        yield Rows(pick(pa.table(batch).slice(skipped, wanted), names))
                     if position >= end:
                         return
     except (OSError, pa.ArrowException) as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.corpus.documents import Facts, ReadSettings, Rows
+from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats import delimited, json_values, jsonl, parquet, tfds
 from pipeline.corpus.formats.compression import without_ending
 
@@ -24,7 +24,7 @@ class Reader(Protocol):
         path: str,
         start: int,
         rows: int | None,
-        columns: list[str],
+        columns: Columns,
         settings: ReadSettings,
         file_size: int | None = None,
         /,
@@ -35,7 +35,7 @@ class Reader(Protocol):
             path: the input.
             start: the first row; 0 where `inspect` doesn't say how many rows there are.
             rows: how many; None for all up to the end.
-            columns: which columns, by the input's own names.
+            columns: which columns; those with dots in their names may lie inside others.
             settings: what a person said of the input.
             file_size: bytes of the file when the run was planned: what was added since is not read.
 

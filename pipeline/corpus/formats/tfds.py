@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus.documents import Facts, ReadSettings, Rows
+from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError, UsageError
 
 PREFIX = "tfds:"
@@ -41,7 +41,7 @@ def read(
     path: str,
     start: int,
     rows: int | None,
-    columns: list[str],
+    columns: Columns,
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
@@ -58,6 +58,7 @@ def read(
     builder, split = _open(path, settings)
     part = tfds.core.ReadInstruction(split, from_=start, to=start + rows, unit="abs")
     features = builder.info.features
+    names = columns.names()
     count = 0
     try:
         dataset = builder.as_dataset(
@@ -66,10 +67,10 @@ def read(
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
         for batch in tfds.as_numpy(dataset.batch(BATCH_ROWS)):
-            arrays = [_array(batch[column], features[column]) for column in columns]
+            arrays = [_array(batch[column], features[column]) for column in names]
             length = len(next(iter(batch.values())))
             count += length
-            yield Rows(pa.Table.from_arrays(arrays, names=columns))
+            yield Rows(pa.Table.from_arrays(arrays, names=names))
     except Exception as error:  # TensorFlow has no common class for damaged records
         raise BadFileError(path, str(error).split("\n")[0]) from error
     if count != rows:

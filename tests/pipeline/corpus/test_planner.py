@@ -64,13 +64,13 @@ def test_a_limit_does_not_read_the_beginning_of_a_text_file_twice(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f'{{"t": "text {n}"}}\n' for n in range(100)))
     plan = plan_of([(str(path), "jsonl")], limit=90)
-    tables = [table for item in plan.items for table, _ in read_item(plan, item)]
+    tables = [shard.table for item in plan.items for shard in read_item(plan, item)]
     texts = [text for table in tables for text in table["text"].to_pylist()]
     assert texts == [f"text {n}" for n in range(90)]
 
 
 def test_save_and_load(inputs, tmp_path):
-    plan = plan_of(inputs, carry_columns=["n:number"], gold_column="n", id_column="t")
+    plan = plan_of(inputs, carry_columns=["t:copy"], gold_column="n", id_column="t")
     save_plan(plan, str(tmp_path / "plan.json"))
     assert load_plan(str(tmp_path / "plan.json")) == plan
 

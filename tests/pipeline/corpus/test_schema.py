@@ -3,15 +3,25 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.corpus.documents import DICTIONARY, Columns
-from pipeline.corpus.schema import choose_columns, unite
+from pipeline.corpus.documents import DICTIONARY, Columns, Facts
+from pipeline.corpus.schema import choose_columns
+from pipeline.corpus.schema import unite as unite_facts
 from pipeline.errors import UsageError
 
 NEWS = pa.schema([("id", pa.int32()), ("title", pa.large_string()), ("label", pa.string())])
 
 
+def facts_of(schemas):
+    return [(path, Facts(schema, None)) for path, schema in schemas]
+
+
+def unite(schemas, columns):
+    return unite_facts(facts_of(schemas), columns)
+
+
 def choose(carry=(), text=("title",), id_column=None, gold=None, schemas=None):
-    return choose_columns(schemas or [("a", NEWS)], list(text), id_column, list(carry), gold)
+    schemas = schemas or [("a", NEWS)]
+    return choose_columns(facts_of(schemas), list(text), id_column, list(carry), gold)
 
 
 def test_all_leaves_out_the_id_and_renames():
@@ -75,3 +85,93 @@ def test_text_must_be_text():
         unite([("a", NEWS)], Columns(("id",)))
     binary = pa.schema([("title", pa.binary())])
     assert unite([("a", binary)], Columns(("title",))) == {"title": pa.string()}
+
+
+@pytest.mark.parametrize(
+    "one, other, united",
+    [
+        (pa.int32(), pa.int64(), pa.int64()),
+        (pa.uint32(), pa.int32(), pa.int64()),
+        (pa.int32(), pa.float64(), pa.float64()),
+        (pa.float32(), pa.float64(), pa.float64()),
+        (pa.null(), pa.int8(), pa.int8()),
+        (pa.date32(), pa.date64(), pa.date64()),
+        (pa.timestamp("s"), pa.timestamp("us"), pa.timestamp("us")),
+        (pa.decimal128(5, 2), pa.decimal128(9, 1), pa.decimal128(10, 2)),
+        (pa.string(), pa.binary(), pa.binary()),
+        (pa.list_(pa.int8()), pa.list_(pa.int32()), pa.list_(pa.int32())),
+        (pa.int64(), pa.float64(), None),
+        (pa.uint64(), pa.int64(), None),
+        (pa.int64(), pa.decimal128(10, 2), None),
+        (pa.timestamp("us"), pa.timestamp("ns"), None),
+        (pa.timestamp("us"), pa.timestamp("us", "UTC"), None),
+        (pa.date32(), pa.timestamp("us"), None),
+        (pa.bool_(), pa.int8(), None),
+        (pa.list_(pa.int64()), pa.list_(pa.float64()), None),
+        (pa.struct({"a": pa.int64()}), pa.struct({"a": pa.float64()}), None),
+    ],
+)
+def test_a_type_that_does_not_hold_all_values_of_both_is_a_clash(one, other, united):
+    columns = Columns(("title",), "key")
+    for pair in ((one, other), (other, one)):
+        inputs = [
+            (name, pa.schema([("title", pa.string()), ("key", kind)]))
+            for name, kind in zip("ab", pair, strict=True)
+        ]
+        if united is not None:
+            assert unite(inputs, columns)["key"] == united
+            continue
+        with pytest.raises(UsageError, match=r"column key is .* in a and .* in b.* runs of their"):
+            unite(inputs, columns)
+
+
+def test_a_clash_of_whole_numbers_and_doubles_names_pandas():
+    kinds = {"a": pa.int64(), "b": pa.float64()}
+    inputs = [(path, pa.schema([("id", kind), ("t", pa.string())])) for path, kind in kinds.items()]
+    with pytest.raises(UsageError, match="pandas writes whole numbers with gaps as double"):
+        unite(inputs, Columns(("t",), "id"))
+
+
+def test_a_column_has_its_own_type_though_it_is_text_as_well():
+    schema = pa.schema([("t", pa.binary()), ("p", pa.list_(pa.string()))])
+    columns = Columns(("t", "p"), "t", (("p", "p"),))
+    assert unite([("a", schema)], columns) == {"t": pa.binary(), "p": pa.list_(pa.string())}
+
+
+def test_what_cannot_be_carried_or_compared_is_refused():
+    interval = pa.schema([("t", pa.string()), ("x", pa.month_day_nano_interval())])
+    with pytest.raises(UsageError, match="column x of a is month_day_nano_interval, which Parquet"):
+        unite([("a", interval)], Columns(("t",), carry=(("x", "x"),)))
+    lists = pa.schema([("t", pa.string()), ("x", pa.list_(pa.string()))])
+    with pytest.raises(UsageError, match=r"column x of a holds no labels but list<"):
+        unite([("a", lists)], Columns(("t",), gold="x"))
+
+
+def test_columns_inside_columns():
+    meta = pa.struct({"url": pa.string(), "size": pa.int32(), "more.so": pa.date32()})
+    schema = pa.schema([("t", pa.string()), ("meta", meta), ("meta.size", pa.int64())])
+    columns = choose(
+        carry=["meta.url", "meta.size:size", "meta.more.so"], text=["t"], schemas=[("a", schema)]
+    )
+    assert unite([("a", schema)], columns) == {
+        "t": pa.string(),
+        "meta.url": pa.string(),
+        "meta.size": pa.int64(),
+        "meta.more.so": pa.date32(),
+    }
+    assert choose(carry=["all", "meta.url"], text=["t"], schemas=[("a", schema)]).carry == (
+        ("t", "t"),
+        ("meta", "meta"),
+        ("meta.size", "meta.size"),
+        ("meta.url", "meta.url"),
+    )
+    with pytest.raises(UsageError, match=r"no column meta\.uri in a, it has t, meta, meta\.size"):
+        choose(text=["meta.uri"], schemas=[("a", schema)])
+
+
+def test_a_typo_among_many_columns_prints_one_line():
+    schema = pa.schema([(f"column {n}", pa.string()) for n in range(5000)])
+    with pytest.raises(UsageError) as error:
+        choose(text=["colum 17"], schemas=[("a", schema)])
+    assert len(str(error.value)) < 600
+    assert str(error.value).endswith("and 4,970 more; did you mean column 17?")

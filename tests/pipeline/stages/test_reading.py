@@ -91,3 +91,40 @@ def test_large_rows_end_a_table_early(tmp_path, monkeypatch):
     path.write_text(json.dumps({"t": "x" * 900}) + "\n" + (json.dumps({"t": "y" * 990}) + "\n") * 4)
     plan = make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(1000))
     assert [shard.table.num_rows for shard in read_item(plan, plan.items[0])] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.string()),
+        pa.large_list(pa.large_string()),
+        pa.list_(pa.binary()),
+        pa.list_view(pa.string()),
+        pa.list_(pa.string_view()),
+        pa.list_(pa.dictionary(pa.int8(), pa.string())),
+    ],
+)
+def test_paragraphs_are_joined_by_line_breaks(kind):
+    paragraphs = [["one", None, "two"], None, [], ["", "three"], [None]]
+    values = paragraphs if kind.value_type != pa.binary() else [
+        None if some is None else [None if one is None else one.encode() for one in some]
+        for some in paragraphs
+    ]  # fmt: skip
+    table = {"t": pa.array(values, kind)}
+    made = documents(table, Columns(("t",)), {"t": pa.string()})
+    assert made["text"] == ["one\ntwo", None, None, "\nthree", None]
+
+
+def test_bad_bytes_in_paragraphs_make_the_row_an_error():
+    table = {"t": pa.array([[b"fine"], [b"caf\xe9", b"x"]], pa.list_(pa.binary()))}
+    made = documents(table, Columns(("t",)), {"t": pa.string()})
+    assert made["text"] == ["fine", None]
+    assert made["error"] == [None, "encoding: column t is not UTF-8"]
+
+
+def test_bytes_that_are_text_and_carried_stay_bytes():
+    columns = Columns(("t",), "t", (("t", "raw"),))
+    table = {"t": pa.array([b"fine", b"caf\xe9"], pa.binary())}
+    made = documents(table, columns, {"t": pa.binary()})
+    assert made["carried:raw"] == made["id"] == [b"fine", b"caf\xe9"]
+    assert made["text"] == ["fine", None]

@@ -10,7 +10,7 @@ import random
 import pytest
 import zstandard
 
-from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import compression, lines
 from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain, without_ending
 from pipeline.corpus.formats.registry import FORMATS, by_ending
@@ -101,15 +101,15 @@ def test_rows_before_a_truncated_end_are_kept(tmp_path, ending, kind):
     whole = COMPRESSORS[ending](plain)
     path.write_bytes(whole + whole[: len(whole) // 3])
     plan = make_plan(
-        [(str(path), kind)], ["t"], {"on_bad_file": "skip"}, id_column="id",
+        [(str(path), kind)], ["t"], {}, id_column="id",
         reading=ReadSettings(3000), on_bad_file="skip",
     )  # fmt: skip
-    tables = list(read_item(plan, plan.items[0]))
-    ids = [value for table, _ in tables for value in table["id"].to_pylist()]
+    tables = list(read_item(plan, plan.items[0], True))
+    ids = [value for shard in tables for value in shard.table["id"].to_pylist()]
     expected = [str(n) for n in range(5000)]
     assert ids[:5000] == expected
-    assert "ended before the end-of-stream marker" in tables[-1][1].bad_file
-    assert [piece.bad_file for _, piece in tables[:-1]] == [None] * (len(tables) - 1)
+    assert "ended before the end-of-stream marker" in tables[-1].bad_file
+    assert [shard.bad_file for shard in tables[:-1]] == [None] * (len(tables) - 1)
     strict = make_plan([(str(path), kind)], ["t"], {}, reading=ReadSettings(3000))
     with pytest.raises(BadFileError, match="ended before the end-of-stream marker"):
         list(read_item(strict, strict.items[0]))
@@ -118,11 +118,10 @@ def test_rows_before_a_truncated_end_are_kept(tmp_path, ending, kind):
 def test_truncated_among_the_first_rows(tmp_path):
     path = tmp_path / "news.jsonl.gz"
     path.write_bytes(gzip.compress(text_of(300))[:-600])
-    settings = {"on_bad_file": "skip"}
     plan = make_plan(
-        [(str(path), "jsonl")], ["t"], settings, reading=ReadSettings(50), on_bad_file="skip"
+        [(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(50), on_bad_file="skip"
     )
-    rows = sum(table.num_rows for table, _ in read_item(plan, plan.items[0]))
+    rows = sum(shard.table.num_rows for shard in read_item(plan, plan.items[0], True))
     assert 200 < rows < 300
     with pytest.raises(UsageError, match="ended before the end-of-stream marker"):
         make_plan([(str(path), "jsonl")], ["t"], {}, reading=ReadSettings(50))
@@ -134,12 +133,11 @@ def test_a_limit_beyond_a_truncated_end(tmp_path):
 
     def plan(limit, on_bad_file="skip"):
         options = {"reading": ReadSettings(50), "limit": limit, "on_bad_file": on_bad_file}
-        settings = {"on_bad_file": on_bad_file}
-        return make_plan([(str(path), "jsonl")] * 2, ["t"], settings, **options)
+        return make_plan([(str(path), "jsonl")] * 2, ["t"], {}, **options)
 
     assert [item.rows for item in plan(1000).items] == [1000]
     assert plan(4000).items[0].rows is None
-    *_, (_, last) = read_item(plan(4000), plan(4000).items[0])
+    *_, last = read_item(plan(4000), plan(4000).items[0], True)
     assert "ended before the end-of-stream marker" in last.bad_file
     with pytest.raises(UsageError, match="ended before the end-of-stream marker"):
         plan(4000, "fail")
@@ -150,7 +148,7 @@ def test_a_line_without_end_takes_no_earlier_row_along(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "LINE_BYTES", 1000)
     path = tmp_path / "news.jsonl"
     path.write_text('{"t": "one"}\n{"t": "' + "x" * 2000 + '"}\n{"t": "three"}\n')
-    stretches = FORMATS["jsonl"].reader.read(str(path), 0, None, ["t"], ReadSettings(4))
+    stretches = FORMATS["jsonl"].reader.read(str(path), 0, None, Columns(("t",)), ReadSettings(4))
     assert next(stretches).table.to_pylist() == [{"t": "one"}]
     with pytest.raises(BadFileError, match="it has a line of more than"):
         next(stretches)

@@ -10,17 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import delimited, jsonl, parquet
 from pipeline.errors import BadFileError, UsageError
 
 SETTINGS = ReadSettings(shard_rows=4)
 
 
+def as_values(names):
+    """Columns whose values are wanted as they are."""
+    return Columns((), carry=tuple((name, name) for name in names))
+
+
 def rows_of(module, path, columns, settings=SETTINGS, start=0, rows=None):
     """All rows of a file: values under the columns' names, and errors."""
     values, errors = [], []
-    for stretch in module.read(str(path), start, rows, columns, settings):
+    for stretch in module.read(str(path), start, rows, as_values(columns), settings):
         values += stretch.table.to_pylist()
         errors += stretch.error.to_pylist() if stretch.error is not None else [None] * len(values)
     return values, errors

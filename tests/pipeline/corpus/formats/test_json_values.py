@@ -7,7 +7,7 @@ import random
 import orjson
 import pytest
 
-from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import json_values
 from pipeline.corpus.formats.json_values import read_values
 from pipeline.errors import BadFileError
@@ -91,12 +91,12 @@ def test_rows_and_errors(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('[{"t": "one", "n": 1},\n {"t": "two" "n": 2},\n 3, {"t": "four"}]')
     assert json_values.inspect(str(path), SETTINGS).schema.names == ["t", "n"]
-    [rows] = json_values.read(str(path), 0, None, ["t", "n"], SETTINGS)
+    [rows] = json_values.read(str(path), 0, None, Columns(("t",), "n"), SETTINGS)
     assert rows.table.to_pylist() == [
-        {"t": "one", "n": "1"},
-        {"t": None, "n": None},
-        {"t": None, "n": None},
-        {"t": "four", "n": None},
+        {"n": "1", "t": "one"},
+        {"n": None, "t": None},
+        {"n": None, "t": None},
+        {"n": None, "t": "four"},
     ]
     assert [error and error.split(":")[0] for error in rows.error.to_pylist()] == [
         None, "json", "json", None,

@@ -20,7 +20,7 @@ def read(path, start, rows, columns, settings, file_size=None):
     with open(path) as stream:
         lines = [line.rstrip("\n").split("|") for line in stream][:rows]
     table = {"title": [line[0] for line in lines], "description": [line[1] for line in lines]}
-    yield Rows(pa.table(table).select(columns))
+    yield Rows(pa.table(table).select(columns.names()))
 
 
 @pytest.fixture
