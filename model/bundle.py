@@ -22,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from model.disk import sync, sync_tree
+
 FORMAT = 1
 PREPARED_FORMAT = 2  # of the folder that `pipeline.prepare` writes; 1 had no hashes of the texts
 MANIFEST = "bundle.json"
@@ -203,13 +205,25 @@ def _write(
         _write_json(beside / MANIFEST, {"format": FORMAT, **fields, **made})
         if card is not None and card.is_file():
             shutil.copyfile(card, beside / CARD)
-        if target.exists():
-            target.rename(earlier)
-        beside.rename(target)
+        sync_tree(beside)  # a machine that is lost must not take both bundles along
+        _replace(target, beside, earlier)
     finally:
         for leftover in (beside, earlier):
             shutil.rmtree(leftover, ignore_errors=True)
     return load_bundle(target)
+
+
+def _replace(target: Path, new: Path, earlier: Path) -> None:
+    """Gives a folder the place of another, which moves aside; or leaves it where it is."""
+    if target.exists():
+        target.rename(earlier)
+    try:
+        new.rename(target)
+    except BaseException:
+        if earlier.exists():
+            earlier.rename(target)
+        raise
+    sync(target.parent)
 
 
 def record_metrics(bundle: Bundle, metrics: Mapping[str, Any]) -> Bundle:
@@ -332,4 +346,6 @@ def _sha256(file: Path) -> str:
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
     beside = file.with_name(f".{file.name}.tmp")
     beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    sync(beside)
     beside.replace(file)
+    sync(file.parent)

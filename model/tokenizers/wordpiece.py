@@ -29,6 +29,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model.disk import private_folder
+
 PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_WORD_CHARACTERS = 100  # a longer word is unknown as a whole
 
@@ -259,7 +261,7 @@ def find_vocabulary(source: str | os.PathLike) -> tuple[str, dict[str, Any]]:
 def _as_file(vocabulary: Sequence[str]) -> str:
     """A file that holds a vocabulary, wherever the graph is being built, always the same one."""
     content = "".join(f"{piece}\n" for piece in vocabulary).encode()
-    folder = Path(tempfile.gettempdir()) / f"newsbeam-{hashlib.sha256(content).hexdigest()}"
+    folder = private_folder() / hashlib.sha256(content).hexdigest()
     file = folder / "vocab.txt"
     if not file.is_file() or file.read_bytes() != content:
         folder.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import tempfile
 from functools import lru_cache
 
 from model.bundle import Bundle, BundleError, load_bundle
+from model.disk import private_folder
 from pipeline import storage
 from pipeline.errors import UsageError
 
@@ -31,7 +32,6 @@ def open_bundle(path: str, digest: str | None = None) -> Bundle:
     except BundleError as error:
         raise UsageError(str(error)) from error
     if folder != path and not folder.endswith(bundle.digest[:DIGEST_CHARACTERS]):
-        # The folder for temporary files is everybody's; somebody else was there.
         raise UsageError(f"{folder} is not the bundle {path}; delete it")
     if digest is not None and bundle.digest != digest:
         raise UsageError(f"the bundle {path} has changed since the run was planned")
@@ -42,8 +42,11 @@ def fetch(path: str) -> str:
     """Copies a bundle from an object store to this machine, once a machine.
 
     Returns:
-        The local folder; it bears the name of what `bundle.json` hashes to, so that workers of
-        one machine share it and a changed bundle gets another.
+        The local folder, in one that is this user's alone; it bears the name of what `bundle.json`
+        hashes to, so that workers of one machine share it and a changed bundle gets another.
+
+    Raises:
+        UsageError: if there is no such bundle, or there can be no folder of this user's own.
     """
     try:
         with storage.open_input(storage.join(path, "bundle.json")) as stream:
@@ -52,8 +55,11 @@ def fetch(path: str) -> str:
         raise UsageError(f"no bundle at {path}: it has no bundle.json") from error
     except OSError as error:
         raise UsageError(f"cannot read the bundle {path}: {error.strerror or error}") from error
-    name = "newsbeam-bundle-" + hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]
-    target = os.path.join(tempfile.gettempdir(), name)
+    name = "bundle-" + hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]
+    try:
+        target = os.path.join(private_folder(), name)
+    except PermissionError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from error
     with open(f"{target}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the machine's other workers wait, and find it there
         if not os.path.isdir(target):
@@ -63,7 +69,7 @@ def fetch(path: str) -> str:
 
 def _copy(path: str, target: str) -> None:
     """Copies a folder of a store; it is there whole or not at all."""
-    beside = tempfile.mkdtemp(prefix=f"{os.path.basename(target)}-")
+    beside = tempfile.mkdtemp(prefix=f"{os.path.basename(target)}-", dir=os.path.dirname(target))
     prefix = path.rstrip("/") + "/"
     try:
         for file in storage.match(prefix + "**"):

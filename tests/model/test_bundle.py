@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -202,6 +203,52 @@ def test_a_failed_save_leaves_the_older_bundle_and_no_litter(copy, toy_prepared)
     before = load_bundle(copy)
     with pytest.raises(OSError, match="no space left"):
         save(copy, toy_prepared, Broken())
+    assert load_bundle(copy) == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_a_bundle_is_on_the_disk_before_the_older_one_goes(copy, toy_prepared, monkeypatch):
+    """Files, and the folders' names, are synced; then the folder with the bundle's own name."""
+    events = []
+    real_sync, real_rename, real_rmtree = os.fsync, Path.rename, shutil.rmtree
+
+    def fsync(number):
+        real_sync(number)
+        events.append(("sync", os.fstat(number).st_ino))
+
+    def rename(path, target):
+        inodes = {one.stat().st_ino for one in [path, *path.rglob("*")]}
+        events.append(("rename", Path(target).name, inodes))
+        return real_rename(path, target)
+
+    def rmtree(path, **options):
+        events.append(("remove", Path(path).name))
+        real_rmtree(path, **options)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    save(copy, toy_prepared)
+    renames = [place for place, event in enumerate(events) if event[0] == "rename"]
+    assert events[renames[0]][1].endswith("-earlier") and events[renames[1]][1] == "copy"
+    synced = {event[1] for event in events[: renames[0]] if event[0] == "sync"}
+    assert len(events[renames[1]][2]) > 8  # the new bundle's files and folders
+    assert events[renames[1]][2] <= synced
+    gone = max(n for n, event in enumerate(events) if event[0] == "remove")
+    assert ("sync", copy.parent.stat().st_ino) in events[renames[1] : gone]
+
+
+def test_a_bundle_that_cannot_take_its_place_leaves_the_older_one(copy, toy_prepared, monkeypatch):
+    before, real = load_bundle(copy), Path.rename
+
+    def rename(path, target):
+        if Path(target) == copy and not path.name.endswith("-earlier"):
+            raise OSError("the disk is gone")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OSError, match="the disk is gone"):
+        save(copy, toy_prepared)
     assert load_bundle(copy) == before
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,11 +110,22 @@ def test_a_bundle_in_a_store_is_fetched_and_checked(bundle, monkeypatch, tmp_pat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     remote(monkeypatch, bundle)
     assert open_bundle("gs://bundle").digest == load_bundle(bundle).digest
-    assert len([path for path in tmp_path.glob("newsbeam-bundle-*") if path.is_dir()]) == 1
+    [own] = tmp_path.glob("newsbeam-*")
+    assert (own.name, own.stat().st_mode & 0o777) == (f"newsbeam-{os.getuid()}", 0o700)
+    assert len([path for path in own.glob("bundle-*") if path.is_dir()]) == 1
 
 
-def test_a_bundle_that_somebody_put_where_ours_is_kept(bundle, monkeypatch, tmp_path):
-    """The folder for temporary files is everybody's."""
+def test_a_fetched_bundle_never_lies_where_others_may_write(bundle, monkeypatch, tmp_path):
+    """Whoever is first to make a name in the folder for temporary files owns it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"newsbeam-{os.getuid()}").mkdir()
+    (tmp_path / f"newsbeam-{os.getuid()}").chmod(0o777)
+    remote(monkeypatch, bundle)
+    with pytest.raises(UsageError, match="not a folder that you alone may use"):
+        fetch("gs://bundle")
+
+
+def test_another_bundle_where_ours_is_kept_is_refused(bundle, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     remote(monkeypatch, bundle)
     kept = Path(fetch("gs://bundle"))
