@@ -43,6 +43,7 @@ setup(
         "orjson>=3.11",
         "protobuf>=5",
         "psutil>=7",
+        "pycld2>=0.42",
         "pyarrow>=25,<26",
         "safetensors>=0.8",
         "scipy>=1.15",

@@ -14,6 +14,7 @@ from pipeline.launcher.session import Session
 from pipeline.output.lock import claimed
 from pipeline.quality.drift import check_drift
 from pipeline.stages.context import RunContext
+from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.publishing import PublishRun
 from pipeline.stages.reading import PlanItems, ReadDocuments
 from pipeline.stages.rescoring import Rescore
@@ -28,6 +29,7 @@ def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
         pipeline
         | "Plan" >> PlanItems(context)
         | "Read" >> ReadDocuments(context)
+        | "Languages" >> SelectLanguages(context)
         | "Tokenize" >> TokenizeDocuments(context)
         | "Score" >> ScoreDocuments(context)
     )

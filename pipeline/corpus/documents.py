@@ -27,6 +27,8 @@ FIELDS = "fields"  # a CSV row with too few or too many fields
 QUOTE = "quote"  # a CSV quote that is still open after a megabyte
 ENCODING = "encoding"  # bytes that are no UTF-8
 MODEL = "model"  # the model failed on this row alone
+LANGUAGE = "language"  # a text in a language that was not asked for
+LEFT_OUT = (LANGUAGE,)  # on purpose: nothing is wrong with these rows
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PROBABILITIES = pa.list_(pa.float32())
@@ -190,6 +192,7 @@ class Shard:
         source: path of the source.
         bad_file: why the source could not be read past this Table, if so.
         counts: what the stages measured: milliseconds, tokens, padding, unknown tokens.
+        languages: how many of the texts that were looked at are in which language.
     """
 
     table: pa.Table
@@ -199,6 +202,7 @@ class Shard:
     source: str
     bad_file: str | None = None
     counts: dict[str, float] = field(default_factory=dict)
+    languages: dict[str, int] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:

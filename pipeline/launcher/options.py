@@ -160,6 +160,13 @@ class ScoreOptions(NewsbeamOptions):
             metavar="N",
             help="rows times padded length of a batch (default: measured for engine and model)",
         )
+        scoring.add_argument(
+            "--languages",
+            type=column_list,
+            metavar="en,de",
+            help="score texts in these languages only (ISO 639-1); others get the error "
+            "'language: ...', which --max_error_rate doesn't count (default: all)",
+        )
         columns = parser.add_argument_group("columns of the output")
         columns.add_argument(
             "--id_column", metavar="A", help="the column that names a row (default: file#row)"

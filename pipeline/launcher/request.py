@@ -10,6 +10,7 @@ from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.languages import known_languages
 from pipeline.corpus.plan import Plan
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
@@ -62,6 +63,7 @@ def plan_run(
     except ValueError as error:
         raise UsageError(str(error)) from error
     incremental = options.incremental
+    languages = wanted_languages(options)
     return make_plan(
         inputs,
         options.text_columns or list(bundle.text_columns),
@@ -74,6 +76,7 @@ def plan_run(
             "version": package_version(),
             "versions": {name: package_version(name) for name in ENGINES},
             **cascade,
+            **({"languages": languages} if languages else {}),
         },
         id_column=options.id_column,
         carry_columns=options.carry_columns,
@@ -107,6 +110,20 @@ def second_bundle(options: argparse.Namespace, bundle: Bundle) -> Bundle | None:
     return then
 
 
+def wanted_languages(options: argparse.Namespace) -> list[str]:
+    """The codes of the languages to score, sorted; none for all.
+
+    Raises:
+        UsageError: if one is none that can be told.
+    """
+    wanted = sorted(set(options.languages or ()))
+    known = known_languages() if wanted else set()
+    for code in wanted:
+        if code not in known:
+            raise UsageError(f"--languages {code}: there is no such language code; en is English")
+    return wanted
+
+
 def read_settings(options: argparse.Namespace) -> ReadSettings:
     """What the formats must be told."""
     csv_columns = tuple(options.csv_columns) if options.csv_columns else None
@@ -120,6 +137,8 @@ def chosen_options(
     cascade = {"then": then.digest, "confidence": options.confidence} if then is not None else {}
     # Series that were begun before these counted don't know them, and are not scored again.
     later = {"precision": options.precision} if options.precision != "float32" else {}
+    languages = wanted_languages(options)
+    later |= {"languages": languages} if languages else {}
     later |= {"input_format": options.input_format} if options.input_format is not None else {}
     return {
         "text_columns": options.text_columns or list(bundle.text_columns),

@@ -43,7 +43,8 @@ def shard_stats(
         (rows and errors of each), `sessions` and `workers` (rows of each), `confidence` (counts by
         label and bin of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`),
         `length_sum` (tokens before truncation), `truncated` (rows), `counts` (what the stages
-        measured), `examples`; and with a `gold` column `gold`.
+        measured), `examples`, `languages` (texts that were looked at, by code); with a `gold`
+        column `gold`.
     """
     table = shard.table
     error = table["error"].combine_chunks()
@@ -63,6 +64,8 @@ def shard_stats(
         "counts": shard.counts,
         "examples": {"errors": error_examples(table, shard), **label_examples(scored, shard)},
     }
+    if shard.languages:
+        stats["languages"] = shard.languages
     if session is not None:
         stats["sessions"] = {session: table.num_rows}
     if worker is not None:

@@ -57,6 +57,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "cascade": of_the_cascade(manifest),
         "confidence": quality_sections.confidence(stats),
         "lengths": quality_sections.lengths(stats, bundle),
+        "languages": sections.languages(manifest),
         "evaluation": quality_sections.evaluation(manifest, bundle["labels"]),
         "errors": sections.errors(stats),
         "sources": sections.sources(stats),

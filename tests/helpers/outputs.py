@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # Of rows: `error` is "code: detail" with one of these.
-ERROR_CODES = {"blank", "json", "fields", "quote", "encoding", "model"}
+ERROR_CODES = {"blank", "json", "fields", "quote", "encoding", "model", "language"}
 
 
 def manifest(output: Path) -> dict[str, Any]:

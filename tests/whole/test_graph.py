@@ -63,7 +63,7 @@ def test_the_stages_are_the_designs(graph):
     _, proto = graph
     root = proto.components.transforms[proto.root_transform_ids[0]]
     stages = [proto.components.transforms[name].unique_name for name in root.subtransforms]
-    assert stages == ["Plan", "Read", "Tokenize", "Score", "Write", "Publish"]
+    assert stages == ["Plan", "Read", "Languages", "Tokenize", "Score", "Write", "Publish"]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,16 @@ def test_a_cascade_is_one_stage_more(cascade_graph):
     _, proto = cascade_graph
     root = proto.components.transforms[proto.root_transform_ids[0]]
     stages = [proto.components.transforms[name].unique_name for name in root.subtransforms]
-    assert stages == ["Plan", "Read", "Tokenize", "Score", "Rescore", "Write", "Publish"]
+    assert stages == [
+        "Plan",
+        "Read",
+        "Languages",
+        "Tokenize",
+        "Score",
+        "Rescore",
+        "Write",
+        "Publish",
+    ]
 
 
 @pytest.mark.parametrize("which, tables_on_the_way", [("graph", 3), ("cascade_graph", 4)])
@@ -108,7 +117,8 @@ def test_no_table_crosses_a_shuffle(which, tables_on_the_way, request):
     assert [label.split("/")[0] for label in before].count("Plan") == 1
     assert {label.split("/")[0] for label in before} == {"Plan", "Publish"}
     assert not any(
-        label.split("/")[0] in ("Read", "Tokenize", "Score", "Rescore", "Write") for label in before
+        label.split("/")[0] in ("Read", "Languages", "Tokenize", "Score", "Rescore", "Write")
+        for label in before
     )
     for label, upstream in shuffled:
         direct = upstream[: next((i for i, name in enumerate(upstream) if name in tables), None)]
