@@ -1,6 +1,6 @@
 """Writes the Flex Template's metadata from the options that the code has.
 
-    python deploy/template.py > deploy/metadata.json
+    .venv/bin/python -m deploy.template > deploy/metadata.json
 
 Dataflow refuses a parameter that is not in it, and checks each value before it starts a machine.
 """

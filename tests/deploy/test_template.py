@@ -26,7 +26,7 @@ def test_every_option_is_a_parameter_and_every_parameter_an_option():
     ours = {flag.removeprefix("--") for flag in _flags_of([ScoreOptions])}
     beams = {flag.removeprefix("--") for flag in _flags_of(PipelineOptions.__subclasses__())}
     missing = ours - set(PARAMETERS)
-    assert not missing, "run: python deploy/template.py > deploy/metadata.json"
+    assert not missing, "run: .venv/bin/python -m deploy.template > deploy/metadata.json"
     assert set(PARAMETERS) <= ours | beams
     assert {name for name, one in PARAMETERS.items() if not one["isOptional"]} == {
         "input",
@@ -39,7 +39,9 @@ def test_the_metadata_is_what_the_options_say(monkeypatch):
     monkeypatch.syspath_prepend(str(DEPLOY))
     import template
 
-    assert template.metadata() == METADATA, "run: python deploy/template.py > deploy/metadata.json"
+    assert template.metadata() == METADATA, (
+        "run: .venv/bin/python -m deploy.template > deploy/metadata.json"
+    )
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)

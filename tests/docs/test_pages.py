@@ -82,4 +82,4 @@ def test_the_readme_is_no_longer_than_a_screen_and_a_half():
 
 
 def test_the_recipes_are_these():
-    assert set(recipes()) == {"duckdb", "pandas", "polars", "latest", "teacher"}
+    assert set(recipes()) == {"duckdb", "pandas", "polars", "latest", "teacher", "format"}
