@@ -122,7 +122,13 @@ def _is_abandoned(output: str) -> bool:
 def progress(argv: list[str]) -> int:
     """Shows how far the run in a folder is, until it is done."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.progress", description=__doc__)
-    parser.add_argument("--output", metavar="DIR", required=True, help="the folder of the run")
+    parser.add_argument(
+        "--output",
+        type=storage.supported,
+        metavar="DIR",
+        required=True,
+        help="the folder of the run",
+    )
     parser.add_argument("--once", action="store_true", help="say how far it is, and end")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)

@@ -13,7 +13,13 @@ from pipeline.reporting.page import write_report
 def write_again(argv: list[str]) -> int:
     """Writes the report of a published run once more."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.report", description=__doc__)
-    parser.add_argument("--output", metavar="DIR", required=True, help="the folder of the run")
+    parser.add_argument(
+        "--output",
+        type=storage.supported,
+        metavar="DIR",
+        required=True,
+        help="the folder of the run",
+    )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
     manifest = folder.published_manifest(options.output)

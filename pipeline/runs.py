@@ -93,7 +93,13 @@ def _duration(seconds: float | None) -> str | None:
 def runs(argv: list[str]) -> int:
     """Prints the runs of a folder."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
-    parser.add_argument("--output", required=True, metavar="DIR", help="what runs were given")
+    parser.add_argument(
+        "--output",
+        type=storage.supported,
+        required=True,
+        metavar="DIR",
+        help="what runs were given",
+    )
     parser.add_argument("--html", action="store_true", help="also write a page of them, _runs.html")
     parser.add_argument("--json", action="store_true", help="print one JSON object a run")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")

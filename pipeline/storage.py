@@ -19,6 +19,9 @@ from typing import IO, Any, NamedTuple
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.errors import UsageError
+
+STORES = ("gs",)  # the schemes of object stores that this was tested on
 TEMPORARY = ".tmp-"  # how the names of unfinished files begin
 COPY_BYTES = 16 << 20
 
@@ -38,6 +41,19 @@ class FileInfo(NamedTuple):
 def is_local(path: str) -> bool:
     """Whether `path` lies on a disk of this machine."""
     return FileSystems.get_scheme(path) in (None, "file")
+
+
+def supported(path: str) -> str:
+    """A path or pattern as options take it: on a disk, or in a store that this was tested on.
+
+    Raises:
+        UsageError: if it lies elsewhere. What Beam could read there, nobody has tried; and two
+            runs on one output would not notice each other.
+    """
+    scheme = FileSystems.get_scheme(path)
+    if scheme in (None, "file", *STORES):
+        return path
+    raise UsageError(f"{path}: {scheme}:// is not supported, only disks and gs:// are")
 
 
 def local_path(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from model.engines.choose import PRECISIONS
+from pipeline import storage
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.presets import add_preset_argument, apply_preset
@@ -50,6 +51,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument(
         "--input",
         action="append",
+        type=storage.supported,
         metavar="PATTERN",
         help="a file, a folder, a pattern such as 'news/*.jsonl', or tfds:NAME/SPLIT; repeatable",
     )
@@ -95,7 +97,9 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say where to write and what to print."""
     run = parser.add_argument_group("run")
-    run.add_argument("--output", metavar="DIR", help="the folder to write to")
+    run.add_argument(
+        "--output", type=storage.supported, metavar="DIR", help="the folder to write to"
+    )
     run.add_argument(
         "--overwrite",
         action="store_true",
@@ -122,9 +126,12 @@ class ScoreOptions(NewsbeamOptions):
         add_corpus_arguments(parser)
         add_run_arguments(parser)
         scoring = parser.add_argument_group("scoring")
-        scoring.add_argument("--model", metavar="BUNDLE", help="the bundle to score with")
+        scoring.add_argument(
+            "--model", type=storage.supported, metavar="BUNDLE", help="the bundle to score with"
+        )
         scoring.add_argument(
             "--then",
+            type=storage.supported,
             metavar="BUNDLE",
             help="a larger bundle, which labels the rows of which the first is unsure",
         )

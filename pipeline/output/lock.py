@@ -3,7 +3,7 @@
 On a disk the claim is a lock that the kernel takes back when its process ends, however it ends,
 so a dead run blocks nobody. In Google Cloud Storage it is an object that is made only if none is
 there (`if_generation_match=0`) and renewed while the run lives; one that was not renewed for a
-while is a dead run's. Other stores have no claim.
+while is a dead run's. Other stores are refused.
 """
 
 import errno
@@ -40,15 +40,13 @@ def claimed(output: str) -> Iterator[Check]:
     if storage.is_local(output):
         with _locked(storage.local_path(output)):
             yield _nothing_to_check
-    elif output.startswith("gs://"):
-        with leased(output, json.dumps(_holder())) as check:
-            yield check
     else:
-        yield _nothing_to_check
+        with leased(storage.supported(output), json.dumps(_holder())) as check:
+            yield check
 
 
 def _nothing_to_check() -> None:
-    """A lock is lost with its process only; where there is no claim, none can be lost."""
+    """A lock on a disk is lost with its process only."""
 
 
 def _holder() -> dict[str, Any]:

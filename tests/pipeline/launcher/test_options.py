@@ -4,7 +4,13 @@ import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from pipeline.errors import UsageError
+from pipeline.launcher.command import run_command
 from pipeline.launcher.options import ScoreOptions, parse
+from pipeline.prepare import prepare
+from pipeline.progress import progress
+from pipeline.report import write_again
+from pipeline.runs import runs
+from pipeline.score import score
 
 
 def score_options(*argv):
@@ -42,6 +48,34 @@ def test_wrong_use(argv, message):
     with pytest.raises(UsageError) as error:
         score_options(*argv)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("path", ["s3://b/x", "hdfs://b/x", "http://b/x", "azfs://b/x", "S3://b/x"])
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        (score, "--input"),
+        (score, "--model"),
+        (score, "--then"),
+        (score, "--output"),
+        (prepare, "--input"),
+        (prepare, "--output"),
+        (write_again, "--output"),
+        (runs, "--output"),
+        (progress, "--output"),
+    ],
+)
+def test_a_store_that_nobody_has_tested_is_refused(command, flag, path, capsys):
+    """In one line, exit code 2, before any work: reading and writing it are not even tried."""
+    assert run_command(command, [flag, path]) == 2
+    told = capsys.readouterr().err.splitlines()
+    scheme = path.partition(":")[0]
+    assert told == [f"newsbeam: {path}: {scheme}:// is not supported, only disks and gs:// are"]
+
+
+def test_disks_and_google_cloud_storage_are_taken():
+    taken = ["a", "/a/b", "file:///a", "gs://b/*.csv", "tfds:ag_news_subset/train"]
+    assert score_options(*(f"--input={path}" for path in taken))[0].input == taken
 
 
 def test_help_names_every_option(capsys):

@@ -107,9 +107,9 @@ def test_a_link_that_leads_nowhere_makes_nothing(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_stores_without_a_claim_are_not_claimed():
-    with claimed("s3://bucket/labels") as check:
-        check()
+def test_a_store_without_a_lock_is_refused():
+    with pytest.raises(UsageError, match="s3:// is not supported"), claimed("s3://bucket/labels"):
+        pass
 
 
 @pytest.fixture
