@@ -4,6 +4,7 @@
     transform/         what tf.Transform wrote: text -> token ids
     saved_model/       `serve(token_ids int32[batch, length]) -> float32[batch, labels]`
     model.weights.h5   Keras weights, to train on or to look inside
+    metrics.json       what was measured after it was saved; its digest stays what it was
     README.md          a model card, if somebody wrote one; nothing reads it
 
 A folder that holds anything else is no bundle: what loads it might pick up more than was saved.
@@ -22,14 +23,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from model.bundle_fields import is_measurement, wrong_field
 from model.disk import sync, sync_tree
 
 FORMAT = 1
 PREPARED_FORMAT = 2  # of the folder that `pipeline.prepare` writes; 1 had no hashes of the texts
 MANIFEST = "bundle.json"
 WEIGHTS = "model.weights.h5"
+METRICS = "metrics.json"
 CARD = "README.md"
-UNLISTED = (MANIFEST, CARD)  # files that bundle.json needn't list
+UNLISTED = (MANIFEST, METRICS, CARD)  # files that bundle.json needn't list
 RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
 
 
@@ -112,6 +115,7 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
             f"{folder} holds {unlisted[0]}{more}, which its {MANIFEST} doesn't list: not the "
             "bundle that was saved"
         )
+    fields["metrics"] |= _recorded(folder)
     return Bundle(path=str(folder), digest=hashlib.sha256(content).hexdigest(), **fields)
 
 
@@ -227,12 +231,13 @@ def _replace(target: Path, new: Path, earlier: Path) -> None:
 
 
 def record_metrics(bundle: Bundle, metrics: Mapping[str, Any]) -> Bundle:
-    """Adds to the metrics of a saved bundle; its digest changes with them."""
-    manifest = Path(bundle.path) / MANIFEST
-    fields = json.loads(manifest.read_bytes())
-    fields["metrics"].update(metrics)
-    _write_json(manifest, fields)
-    return load_bundle(bundle.path)
+    """Adds to the metrics of a saved bundle, beside `bundle.json`: its digest stays what it was.
+
+    Else a series of runs would take it for another bundle, and score everything again.
+    """
+    folder = Path(bundle.path)
+    _write_json(folder / METRICS, {**_recorded(folder), **metrics})
+    return load_bundle(folder)
 
 
 def check_output(output: str | os.PathLike) -> None:
@@ -281,24 +286,40 @@ def installed_versions(distributions: Sequence[str]) -> dict[str, str]:
 
 
 def _fields(content: bytes, manifest: Path) -> dict[str, Any]:
+    damaged = f"{manifest} is damaged: make the bundle again"
     try:
         fields = json.loads(content)
         version = fields.pop("format")
         newer = version > FORMAT
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise BundleError(f"{manifest} is damaged: make the bundle again") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise BundleError(damaged) from error
     if newer:
         raise BundleError(
             f"{manifest.parent} has layout {version}, and this newsbeam knows {FORMAT}: upgrade it"
         )
     expected = {field.name for field in dataclasses.fields(Bundle)} - {"path", "digest"}
-    files = fields.get("files")
-    listed = isinstance(files, dict) and all(isinstance(digest, str) for digest in files.values())
-    if set(fields) != expected or not files or not listed:
-        raise BundleError(f"{manifest} is damaged: make the bundle again")
+    if version != FORMAT or isinstance(version, bool) or set(fields) != expected:
+        raise BundleError(damaged)
+    wrong = wrong_field(fields)
+    if wrong is not None:
+        raise BundleError(f"{manifest} is damaged ({wrong}): make the bundle again")
     for name in ("labels", "text_columns"):
         fields[name] = tuple(fields[name])
     return fields
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    """What was measured after the bundle was saved, by the part that it was measured on."""
+    file = folder / METRICS
+    if not file.exists():
+        return {}
+    try:
+        metrics = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        metrics = None
+    if not is_measurement(metrics):
+        raise BundleError(f"{file} is damaged: delete it, and measure again")
+    return metrics
 
 
 def _check_file(folder: Path, name: str, expected: str) -> None:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--model", required=True, help="the bundle")
     flags.add_argument("--input", required=True, help="Parquet file with texts and labels")
     flags.add_argument("--label_column", required=True, help="the column with the true label")
-    flags.add_argument("--record", metavar="NAME", help="write it into bundle.json under this name")
+    flags.add_argument("--record", metavar="NAME", help="keep it in the bundle under this name")
     options = flags.parse_args(arguments)
 
     def command() -> None:

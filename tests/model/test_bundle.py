@@ -121,20 +121,20 @@ def test_network_of_no_known_kind():
             "saved",
         ),
         (
-            lambda f: edit(f, files={"../toys.py": "0"}),
+            lambda f: edit(f, files={"../toys.py": "0" * 64}),
             "{f} is damaged: '../toys.py' leads out of it",
         ),
         (
-            lambda f: edit(f, files={"/etc/hosts": "0"}),
+            lambda f: edit(f, files={"/etc/hosts": "0" * 64}),
             "{f} is damaged: '/etc/hosts' leads out of it",
         ),
         (
             lambda f: edit(f, files={}),
-            "{f}/bundle.json is damaged: make the bundle again",
+            "{f}/bundle.json is damaged (files): make the bundle again",
         ),
         (
             lambda f: edit(f, files={"model.weights.h5": 0}),
-            "{f}/bundle.json is damaged: make the bundle again",
+            "{f}/bundle.json is damaged (files): make the bundle again",
         ),
         (
             lambda f: (f / "saved_model/saved_model.pbtxt").touch(),
@@ -253,12 +253,23 @@ def test_a_bundle_that_cannot_take_its_place_leaves_the_older_one(copy, toy_prep
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 
 
-def test_recorded_metrics_are_added_and_change_the_digest(copy):
+def test_recorded_metrics_lie_beside_it_and_its_digest_stays(copy, toy_prepared):
     before = load_bundle(copy)
-    after = record_metrics(before, {"test": {"accuracy": 0.5}})
-    assert after.metrics == {"test": {"accuracy": 0.5}}
-    assert after.digest != before.digest
-    assert dataclasses.replace(after, metrics={}, digest=before.digest) == before
+    content = (copy / "bundle.json").read_bytes()
+    record_metrics(before, {"test": {"accuracy": 0.5}})
+    after = record_metrics(before, {"later": {"accuracy": 0.25}})
+    assert after.metrics == {"test": {"accuracy": 0.5}, "later": {"accuracy": 0.25}}
+    assert (copy / "bundle.json").read_bytes() == content
+    assert dataclasses.replace(after, metrics={}) == before
+    assert save(copy, toy_prepared).metrics == {}  # of another network they would be wrong
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}{", '{"test": 5}', '{"test": {"rows": "a"}}'])
+def test_recorded_metrics_that_are_damaged(copy, content):
+    (copy / "metrics.json").write_text(content)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(copy)
+    assert str(caught.value) == f"{copy}/metrics.json is damaged: delete it, and measure again"
 
 
 @pytest.mark.parametrize(
