@@ -223,6 +223,33 @@ def parse_vocabulary(text: str, vocab_file: str | os.PathLike) -> list[str]:
     return pieces
 
 
+def backbone_vocabulary(source: str) -> tuple[list[str], dict[str, Any]]:
+    """The pieces of a BERT by their ids, and how its texts are cleaned.
+
+    Args:
+        source: as `find_vocabulary` has it, or the name of a KerasHub preset.
+
+    Raises:
+        VocabularyError: there is none, or it cannot be used here.
+    """
+    if os.path.exists(source):
+        file, cleaning = find_vocabulary(source)
+        return read_vocabulary(file), cleaning
+    import keras_hub
+
+    from model.networks.presets import PresetError, load_preset
+
+    try:
+        tokenizer = load_preset(source, keras_hub.tokenizers.Tokenizer)
+    except PresetError as error:
+        raise VocabularyError(str(error)) from error
+    if not isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
+        raise VocabularyError(f"{source}: a {type(tokenizer).__name__}, which is no WordPiece")
+    lowercase = bool(tokenizer.lowercase)
+    pieces = parse_vocabulary("\n".join(tokenizer.get_vocabulary()), source)
+    return pieces, {"lowercase": lowercase, "strip_accents": lowercase}
+
+
 def find_vocabulary(source: str | os.PathLike) -> tuple[str, dict[str, Any]]:
     """A vocabulary file, and how its texts are cleaned.
 

@@ -20,6 +20,7 @@ import safetensors.numpy
 from keras_hub.src.utils.transformers import convert_bert, convert_distilbert
 
 from model.networks import bert
+from model.networks.presets import PresetError, load_preset
 
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -139,11 +140,9 @@ class _Tensors:
 
 def _load_preset(name: str, pooling: str) -> tuple[dict[str, Any], keras.Model]:
     try:
-        preset = keras_hub.models.Backbone.from_preset(name)
-    except Exception as error:
-        raise CheckpointError(
-            f"{name}: neither a Hugging Face directory nor a KerasHub preset: {_first_line(error)}"
-        ) from error
+        preset = load_preset(name, keras_hub.models.Backbone)
+    except PresetError as error:
+        raise CheckpointError(str(error)) from error
     kinds = {"BertBackbone": "bert", "DistilBertBackbone": "distilbert"}
     kind = kinds.get(type(preset).__name__)
     if kind is None:

@@ -234,8 +234,8 @@ class PrepareOptions(NewsbeamOptions):
         )
         training.add_argument(
             "--backbone",
-            metavar="DIR",
-            help="wordpiece: the folder of a BERT, in the place of --vocab_file",
+            metavar="BERT",
+            help="wordpiece: a Hugging Face folder or KerasHub preset, instead of --vocab_file",
         )
         training.add_argument(
             "--cased",

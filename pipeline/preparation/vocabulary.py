@@ -45,16 +45,20 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
     if not given:
         return tokenizer, []
     try:
-        file, cleaning = wordpiece.find_vocabulary(given)
-        vocabulary = wordpiece.read_vocabulary(file)
+        if options.backbone:
+            with silent_descriptor():
+                vocabulary, cleaning = wordpiece.backbone_vocabulary(given)
+        else:
+            file, cleaning = wordpiece.find_vocabulary(given)
+            vocabulary = wordpiece.read_vocabulary(file)
     except wordpiece.VocabularyError as error:
         raise UsageError(str(error)) from error
-    found = {
+    given_sizes = {
         "vocab_size": len(vocabulary),
         "unknown_id": vocabulary.index(wordpiece.UNKNOWN),
         "vocab_sha256": hashlib.sha256("\n".join(vocabulary).encode()).hexdigest(),
     }
-    return {**tokenizer, **cleaning, **found}, vocabulary
+    return {**tokenizer, **cleaning, **given_sizes}, vocabulary
 
 
 def count_words(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:

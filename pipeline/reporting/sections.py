@@ -9,6 +9,7 @@ from pipeline.corpus.languages import language_name
 from pipeline.quality.example_rows import rows_of
 from pipeline.reporting import humanize
 
+COUNTED = ("parameters", "trainable_parameters", "rows", "teacher_rows", "validation_rows")
 STAGES = {
     "read_ms": "Reading the corpus",
     "tokenizer_load_ms": "Loading TensorFlow and the tokenizer",
@@ -126,7 +127,7 @@ def card(bundle: dict[str, Any]) -> dict[str, Any]:
     """Names and values of all that is a single value in what the bundle tells of itself."""
     return {
         title: {
-            name.replace("_", " "): f"{value:,.4g}" if isinstance(value, float) else value
+            name.replace("_", " "): _shown(name, value)
             for name, value in bundle[key].items()
             if isinstance(value, str | int | float)
         }
@@ -141,5 +142,12 @@ def card(bundle: dict[str, Any]) -> dict[str, Any]:
             {"part": part, **values}
             for part, values in bundle["metrics"].items()
             if isinstance(values, dict) and "accuracy" in values and "rows" in values
-        ]
+        ],
+        "layers": bundle["training"].get("layers", []),
     }
+
+
+def _shown(name: str, value: str | int | float) -> str | int | float:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if name in COUNTED else value

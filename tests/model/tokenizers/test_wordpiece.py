@@ -241,6 +241,31 @@ def test_find_vocabulary_in_a_keras_hub_preset(toy_vocab, tmp_path):
     assert settings == {"lowercase": False, "strip_accents": False}
 
 
+def test_the_vocabulary_of_a_preset_by_its_name(monkeypatch):
+    import keras_hub
+
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "war", "##s"]
+    known = keras_hub.tokenizers.BertTokenizer(vocabulary=pieces, lowercase=True)
+    monkeypatch.setattr(keras_hub.tokenizers.Tokenizer, "from_preset", lambda name: known)
+    cleaning = {"lowercase": True, "strip_accents": True}
+    assert wordpiece.backbone_vocabulary("bert_tiny_en_uncased") == (pieces, cleaning)
+
+
+def test_the_vocabulary_of_a_folder_is_a_backbones(toy_bert):
+    file, cleaning = wordpiece.find_vocabulary(toy_bert)
+    expected = (wordpiece.read_vocabulary(file), cleaning)
+    assert wordpiece.backbone_vocabulary(str(toy_bert)) == expected
+
+
+def test_a_preset_that_nobody_has():
+    with pytest.raises(wordpiece.VocabularyError) as caught:
+        wordpiece.backbone_vocabulary("bert_tiny_uncased")
+    assert str(caught.value) == (
+        "bert_tiny_uncased: neither a Hugging Face directory nor a KerasHub preset, such as "
+        "bert_tiny_en_uncased"
+    )
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -345,7 +370,7 @@ def test_prepare_learns_a_vocabulary(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--tokenizer wordpiece --backbone {tmp}/nothing", "no nothing there"),
+        ("--tokenizer wordpiece --backbone {tmp}/nothing", "nothing: neither a Hugging Face dir"),
         ("--tokenizer wordpiece --backbone {tmp}", "no vocab.txt there"),
         ("--tokenizer wordpiece --vocab_file a --backbone b", "give one of them"),
         ("--tokenizer words --backbone {tmp}", "are for --tokenizer wordpiece"),

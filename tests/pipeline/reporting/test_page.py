@@ -270,6 +270,15 @@ def test_the_bundles_card(run):
     assert manifest["bundle"]["digest"] == manifest["plan"]["settings"]["bundle"]
 
 
+def test_the_layers_of_the_network():
+    layers = [{"name": "head", "kind": "Dense", "parameters": 12_345}]
+    trained = {"recipe": "scratch", "parameters": 1_012_345, "layers": layers}
+    stats = merge([table_stats(scored_table([]), 64)])
+    page = Page(page_of(manifest_for(stats, bundle_card(training=trained))))
+    assert page.table("Layers of the network") == {"head": ["Dense", "12,345"]}
+    assert page.table("How it was trained")["parameters"] == ["1,012,345"]
+
+
 def test_a_person_with_a_screen_reader_gets_along(run):
     page, _, _, output = run
     html = (output / "_report.html").read_text()
