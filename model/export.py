@@ -11,7 +11,7 @@ from pathlib import Path
 from model import bundle
 from model.arguments import Parser
 from model.commands import import_keras, run_command
-from model.terminal import say
+from model.terminal import first_line, say
 from model.training import weights
 
 
@@ -62,9 +62,9 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
     try:
         network.load_weights(weights_file)
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise bundle.BundleError(
-            f"{weights_file} does not fit the network that {weights_dir} describes: {reason}"
+            f"{weights_file} does not fit the network that {weights_dir} describes: "
+            f"{first_line(error)}"
         ) from error
     return bundle.save_bundle(
         output,

@@ -30,6 +30,13 @@ def visible(text: str) -> str:
     )
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; the name of its type if it says nothing."""
+    return next(
+        (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+    )
+
+
 def say(line: str, stream: IO[str] | None = None) -> None:
     """Prints one line, whatever is in it, so that it is seen at once.
 

@@ -3,6 +3,8 @@
 import errno
 import json
 
+from model.terminal import first_line
+
 
 class NewsbeamError(Exception):
     """Something a person must be told in one line.
@@ -69,5 +71,5 @@ def one_line(error: BaseException) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "; make room and run the same command again"
         return f"{error.strerror or error.errno}{where}{hint}"
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    first, name = first_line(error), type(error).__name__
+    return name if first == name else f"{name}: {first}"

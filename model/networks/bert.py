@@ -15,7 +15,6 @@ import keras_hub
 from keras import layers, ops
 
 PAD_ID = 0
-POOLINGS = ("pooled", "mean")
 SIZES = (
     "vocabulary_size",
     "num_layers",

@@ -22,16 +22,15 @@ word. A news article cannot speak to the model in its control tokens.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from model.disk import private_folder
+from model.tokenizers.vocabularies import CLS, SEP
 
-PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_WORD_CHARACTERS = 100  # a longer word is unknown as a whole
 
 # What the library's clean-up removes (NUL, U+FFFD, controls, formats, private use) ...
@@ -49,10 +48,6 @@ _ALONE = (  # characters that are words of their own: punctuation and ideographs
 )
 _LONG_RUN = rf"(?s).*[^ ]{{{MAX_WORD_CHARACTERS + 1}}}.*"
 _NO_WORD = "\ue000"  # private use, so removed from every text before
-
-
-class VocabularyError(ValueError):
-    """What is wrong with a vocabulary, in one line that says what to do."""
 
 
 def wordpiece(
@@ -114,51 +109,6 @@ def count_words(
     return {"words": words.row_lengths()}
 
 
-def learn_vocabulary(counts: Iterable[tuple[str, int]], vocab_size: int) -> list[str]:
-    """Pieces for a corpus, `vocab_size` at most, the five special tokens first.
-
-    Args:
-        counts: words and how often they come.
-        vocab_size: ids in all.
-
-    Raises:
-        VocabularyError: so few pieces cannot spell the corpus.
-    """
-    from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
-
-    counts = sorted(counts)
-    letters = {letter for word, _ in counts for letter in word}
-    room = vocab_size - len(SPECIAL)
-    pieces: list[str] = []
-    if min(room // 3, len(letters)) > 0:
-        pieces = learner.learn(
-            counts,
-            vocab_size,
-            list(SPECIAL),
-            lower_thresh=1,
-            # Each is two pieces, a beginning and a continuation; the third is for longer ones.
-            max_unique_chars=min(1000, room // 3, len(letters)),
-        )
-    if len(pieces) <= len(SPECIAL):
-        raise VocabularyError(
-            f"no vocabulary of {vocab_size} pieces can be learned: give a larger --vocab_size"
-        )
-    return _at_most(pieces, vocab_size)
-
-
-def _at_most(pieces: list[str], vocab_size: int) -> list[str]:
-    """The pieces without the rarest: the learner may give more, where many words are equally rare.
-
-    Args:
-        pieces: special tokens, letters, then the others, the most frequent first.
-        vocab_size: how many may stay.
-    """
-    needed = {piece for piece in pieces if len(piece.removeprefix("##")) == 1 or piece in SPECIAL}
-    others = [piece for piece in pieces if piece not in needed]
-    kept = needed | set(others[: vocab_size - len(needed)])
-    return [piece for piece in pieces if piece in kept]
-
-
 def clean(text: Any, lowercase: bool, strip_accents: bool) -> Any:
     """Cleans as the library's `BertNormalizer` does; `string[batch]` in and out."""
     import tensorflow as tf
@@ -192,99 +142,6 @@ def replace_long_words(text: Any) -> Any:
     return tf.tensor_scatter_nd_update(text, rows, joined)
 
 
-def read_vocabulary(vocab_file: str | os.PathLike) -> list[str]:
-    """The pieces of a `vocab.txt`, by their ids.
-
-    Raises:
-        VocabularyError: it isn't there, or is no vocabulary that can be used here.
-    """
-    try:
-        text = Path(vocab_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise VocabularyError(f"{vocab_file}: not readable as a vocabulary: {error}") from error
-    return parse_vocabulary(text, vocab_file)
-
-
-def parse_vocabulary(text: str, vocab_file: str | os.PathLike) -> list[str]:
-    """The pieces of the text of a `vocab.txt`; see `read_vocabulary`."""
-    pieces = text.split("\n")
-    while pieces and not pieces[-1].strip():
-        pieces.pop()
-    pieces = [piece.rstrip("\r") for piece in pieces]
-    missing = [token for token in (PAD, UNKNOWN, CLS, SEP) if token not in pieces]
-    if missing:
-        raise VocabularyError(f"{vocab_file}: no WordPiece vocabulary: it has no {missing[0]}")
-    if pieces[0] != PAD:
-        raise VocabularyError(f"{vocab_file}: line 1 is {pieces[0]!r}; only a {PAD} there can pad")
-    if len(set(pieces)) < len(pieces):
-        seen: set[str] = set()
-        twice = next(piece for piece in pieces if piece in seen or seen.add(piece))  # type: ignore[func-returns-value]
-        raise VocabularyError(f"{vocab_file}: {twice!r} stands there twice")
-    return pieces
-
-
-def backbone_vocabulary(source: str) -> tuple[list[str], dict[str, Any]]:
-    """The pieces of a BERT by their ids, and how its texts are cleaned.
-
-    Args:
-        source: as `find_vocabulary` has it, or the name of a KerasHub preset.
-
-    Raises:
-        VocabularyError: there is none, or it cannot be used here.
-    """
-    if os.path.exists(source):
-        file, cleaning = find_vocabulary(source)
-        return read_vocabulary(file), cleaning
-    import keras_hub
-
-    from model.networks.presets import PresetError, load_preset
-
-    try:
-        tokenizer = load_preset(source, keras_hub.tokenizers.Tokenizer)
-    except PresetError as error:
-        raise VocabularyError(str(error)) from error
-    if not isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
-        raise VocabularyError(f"{source}: a {type(tokenizer).__name__}, which is no WordPiece")
-    lowercase = bool(tokenizer.lowercase)
-    pieces = parse_vocabulary("\n".join(tokenizer.get_vocabulary()), source)
-    return pieces, {"lowercase": lowercase, "strip_accents": lowercase}
-
-
-def find_vocabulary(source: str | os.PathLike) -> tuple[str, dict[str, Any]]:
-    """A vocabulary file, and how its texts are cleaned.
-
-    Args:
-        source: a `vocab.txt`, or a folder as Hugging Face or KerasHub lay it out.
-
-    Returns:
-        The file's path, and `lowercase` and `strip_accents` as `tokenizer_config.json` beside it
-        (KerasHub: `tokenizer.json`) says; without one, as for an uncased vocabulary.
-
-    Raises:
-        VocabularyError: no vocabulary there, or one for another kind of splitting.
-    """
-    path = Path(source)
-    folder = path if path.is_dir() else path.parent
-    keras_hub = folder / "assets" / "tokenizer" / "vocabulary.txt"
-    if path.is_dir():
-        path = keras_hub if keras_hub.is_file() else folder / "vocab.txt"
-    if not path.is_file():
-        raise VocabularyError(f"{source}: no {path.name} there")
-    if path == keras_hub:
-        lowercase = bool(_read_json(folder / "tokenizer.json")["config"].get("lowercase", False))
-        return str(path), {"lowercase": lowercase, "strip_accents": lowercase}
-    settings = folder / "tokenizer_config.json"
-    config = _read_json(settings) if settings.is_file() else {}
-    if config.get("tokenize_chinese_chars") is False:
-        raise VocabularyError(f"{settings}: tokenize_chinese_chars false is not supported")
-    lowercase = config.get("do_lower_case", True)
-    strip_accents = config.get("strip_accents")
-    return str(path), {
-        "lowercase": lowercase,
-        "strip_accents": lowercase if strip_accents is None else strip_accents,
-    }
-
-
 def _as_file(vocabulary: Sequence[str]) -> str:
     """A file that holds a vocabulary, wherever the graph is being built, always the same one."""
     content = "".join(f"{piece}\n" for piece in vocabulary).encode()
@@ -296,10 +153,3 @@ def _as_file(vocabulary: Sequence[str]) -> str:
             beside.write(content)
         os.replace(beside.name, file)
     return str(file)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise VocabularyError(f"{file}: not readable: {error}") from error

@@ -26,24 +26,6 @@ def token_histogram(tokens: np.ndarray) -> list[int]:
     return np.histogram(tokens, [*TOKEN_EDGES, np.inf])[0].tolist()
 
 
-def token_profile(tokens: np.ndarray, unknown: int, kept: int) -> dict[str, Any]:
-    """Describes tokenized texts.
-
-    Args:
-        tokens: int [rows], tokens of each text before the cut.
-        unknown: How many of the ids that the model sees are the unknown word's.
-        kept: How many ids the model sees.
-
-    Returns:
-        `rows`, `unknown_share` and the histogram `tokens` of `edges` and `counts`; for JSON.
-    """
-    return {
-        "rows": len(tokens),
-        "unknown_share": unknown / max(kept, 1),
-        "tokens": {"edges": TOKEN_EDGES, "counts": token_histogram(tokens)},
-    }
-
-
 def label_profile(probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     """Describes a model's answers.
 

@@ -20,7 +20,8 @@ import safetensors.numpy
 from keras_hub.src.utils.transformers import convert_bert, convert_distilbert
 
 from model.networks import bert
-from model.networks.presets import PresetError, load_preset
+from model.terminal import first_line
+from model.tokenizers.presets import PresetError, load_preset
 
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -68,7 +69,7 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[dict[str, Any],
         raise CheckpointError(f"{source}: {_WEIGHTS} has no weight {error.args[0]}") from error
     except ValueError as error:
         raise CheckpointError(
-            f"{source}: {_WEIGHTS} does not fit config.json: {_first_line(error)}"
+            f"{source}: {_WEIGHTS} does not fit config.json: {first_line(error)}"
         ) from error
     return spec, backbone
 
@@ -177,7 +178,7 @@ def _read_tensors(source: str) -> dict[str, np.ndarray]:
     try:
         return safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: not readable: {_first_line(error)}") from error
+        raise CheckpointError(f"{path}: not readable: {first_line(error)}") from error
 
 
 def _read_json(source: str, name: str) -> dict[str, Any]:
@@ -188,11 +189,7 @@ def _read_json(source: str, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"{source}: no {name}") from None
     except ValueError as error:
-        raise CheckpointError(f"{path}: no JSON: {_first_line(error)}") from error
+        raise CheckpointError(f"{path}: no JSON: {first_line(error)}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: no JSON object")
     return content
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

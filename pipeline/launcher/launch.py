@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
+from model.terminal import first_line
 from pipeline.errors import NewsbeamError
 from pipeline.worker.failures import reported_failure
 
@@ -83,9 +84,8 @@ def hand_over(pipeline: beam.Pipeline) -> None:
     try:
         pipeline.run()
     except Exception as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        first = lines[0] if lines else type(error).__name__
-        raise NewsbeamError(f"the job was not accepted: {first} (--verbose shows more)") from error
+        reason = first_line(error)
+        raise NewsbeamError(f"the job was not accepted: {reason} (--verbose shows more)") from error
 
 
 def _explain(work: str, checks: list[Callable[[], None]], seconds: float) -> None:

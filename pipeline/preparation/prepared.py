@@ -9,7 +9,7 @@ DIR/_work/              the plan of a run that is not finished
 from typing import Any
 
 from model.bundle import PREPARED_FORMAT, installed_versions
-from model.tokenizers.wordpiece import parse_vocabulary
+from model.tokenizers.vocabularies import parse_vocabulary
 from model.training.corpus_profile import TOKEN_EDGES
 from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan

@@ -7,7 +7,7 @@ from typing import Any
 import apache_beam as beam
 
 from model.terminal import silent_descriptor
-from model.tokenizers import wordpiece
+from model.tokenizers import vocabularies
 from pipeline import storage
 from pipeline.corpus.plan import Plan
 from pipeline.errors import UsageError
@@ -47,15 +47,15 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
     try:
         if options.backbone:
             with silent_descriptor():
-                vocabulary, cleaning = wordpiece.backbone_vocabulary(given)
+                vocabulary, cleaning = vocabularies.backbone_vocabulary(given)
         else:
-            file, cleaning = wordpiece.find_vocabulary(given)
-            vocabulary = wordpiece.read_vocabulary(file)
-    except wordpiece.VocabularyError as error:
+            file, cleaning = vocabularies.find_vocabulary(given)
+            vocabulary = vocabularies.read_vocabulary(file)
+    except vocabularies.VocabularyError as error:
         raise UsageError(str(error)) from error
     given_sizes = {
         "vocab_size": len(vocabulary),
-        "unknown_id": vocabulary.index(wordpiece.UNKNOWN),
+        "unknown_id": vocabulary.index(vocabularies.UNKNOWN),
         "vocab_sha256": hashlib.sha256("\n".join(vocabulary).encode()).hexdigest(),
     }
     return {**tokenizer, **cleaning, **given_sizes}, vocabulary
@@ -85,8 +85,8 @@ def learn(plan: Plan, output: str) -> list[str]:
     from pipeline.preparation.fit import read_counts
 
     try:
-        return wordpiece.learn_vocabulary(
+        return vocabularies.learn_vocabulary(
             read_counts(word_counts_dir(output)), plan.settings["tokenizer"]["vocab_size"]
         )
-    except wordpiece.VocabularyError as error:
+    except vocabularies.VocabularyError as error:
         raise UsageError(str(error)) from error

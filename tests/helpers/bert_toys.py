@@ -6,7 +6,7 @@ import math
 import numpy as np
 from safetensors.numpy import save_file
 
-from model.tokenizers.wordpiece import SPECIAL
+from model.tokenizers.vocabularies import SPECIAL
 
 TOY_BERT_WORDS = ["the", "team", "market", "war", "won", "chip", "fell", "new", "##s", ":"]
 TOY_BERT_VOCABULARY = [*SPECIAL, *TOY_BERT_WORDS]

@@ -45,7 +45,7 @@ def plain(network):
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("pooling", bert.POOLINGS)
+@pytest.mark.parametrize("pooling", ("pooled", "mean"))
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
 @pytest.mark.parametrize("architecture", ["bert", "distilbert"])
 def test_probabilities_are_the_networks(architecture, activation, pooling, num_layers):

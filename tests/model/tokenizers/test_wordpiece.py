@@ -2,7 +2,6 @@
 
 import collections
 import json
-import random
 import shutil
 import tempfile
 import unicodedata
@@ -14,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tokenizers import BertWordPieceTokenizer
 
-from model.tokenizers import wordpiece
+from model.tokenizers import vocabularies, wordpiece
 from model.tokenizers.preprocessing import preprocessing_fn
 from model.tokenizers.tokenizer import Tokenizer
 from pipeline import prepare
@@ -65,7 +64,11 @@ def fit(vocab_file, max_tokens, folder):
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as p:
         tables = p | beam.Create([toy_shard(["new teams won!"])])
         _ = tables | FitTokenizer(
-            UNCASED, max_tokens, output, str(folder / "temp"), wordpiece.read_vocabulary(vocab_file)
+            UNCASED,
+            max_tokens,
+            output,
+            str(folder / "temp"),
+            vocabularies.read_vocabulary(vocab_file),
         )
     return Tokenizer(output)
 
@@ -73,7 +76,7 @@ def fit(vocab_file, max_tokens, folder):
 def graph(vocab_file, max_tokens=512, cased=False):
     """The preprocessing function as lists in, lists out, without Beam."""
     function = preprocessing_fn(
-        CASED if cased else UNCASED, max_tokens, wordpiece.read_vocabulary(vocab_file)
+        CASED if cased else UNCASED, max_tokens, vocabularies.read_vocabulary(vocab_file)
     )
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
@@ -213,86 +216,10 @@ def test_equal_to_the_library_on_every_character_but_the_listed_ones(tmp_path):
         assert ideographs == [chr(point) for point in range(0x2B820, 0x2B920)]
 
 
-def test_find_vocabulary_reads_the_settings_beside_it(toy_vocab, tmp_path):
-    uncased = {"lowercase": True, "strip_accents": True}
-    assert wordpiece.find_vocabulary(toy_vocab) == (str(toy_vocab), uncased)
-    for config, expected in [
-        ({"do_lower_case": False}, {"lowercase": False, "strip_accents": False}),
-        ({"do_lower_case": True, "strip_accents": None}, uncased),
-        ({"strip_accents": False}, {"lowercase": True, "strip_accents": False}),
-    ]:
-        (tmp_path / "vocab.txt").write_bytes(toy_vocab.read_bytes())
-        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-        file = str(tmp_path / "vocab.txt")
-        assert wordpiece.find_vocabulary(tmp_path) == (file, expected)
-        assert wordpiece.find_vocabulary(file) == (file, expected)
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenize_chinese_chars": false}')
-    with pytest.raises(wordpiece.VocabularyError, match="not supported"):
-        wordpiece.find_vocabulary(tmp_path)
-
-
-def test_find_vocabulary_in_a_keras_hub_preset(toy_vocab, tmp_path):
-    assets = tmp_path / "assets" / "tokenizer"
-    assets.mkdir(parents=True)
-    (assets / "vocabulary.txt").write_bytes(toy_vocab.read_bytes())
-    (tmp_path / "tokenizer.json").write_text('{"config": {"lowercase": false}}')
-    file, settings = wordpiece.find_vocabulary(tmp_path)
-    assert file == str(assets / "vocabulary.txt")
-    assert settings == {"lowercase": False, "strip_accents": False}
-
-
-def test_the_vocabulary_of_a_preset_by_its_name(monkeypatch):
-    import keras_hub
-
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "war", "##s"]
-    known = keras_hub.tokenizers.BertTokenizer(vocabulary=pieces, lowercase=True)
-    monkeypatch.setattr(keras_hub.tokenizers.Tokenizer, "from_preset", lambda name: known)
-    cleaning = {"lowercase": True, "strip_accents": True}
-    assert wordpiece.backbone_vocabulary("bert_tiny_en_uncased") == (pieces, cleaning)
-
-
-def test_the_vocabulary_of_a_folder_is_a_backbones(toy_bert):
-    file, cleaning = wordpiece.find_vocabulary(toy_bert)
-    expected = (wordpiece.read_vocabulary(file), cleaning)
-    assert wordpiece.backbone_vocabulary(str(toy_bert)) == expected
-
-
-def test_a_preset_that_nobody_has():
-    with pytest.raises(wordpiece.VocabularyError) as caught:
-        wordpiece.backbone_vocabulary("bert_tiny_uncased")
-    assert str(caught.value) == (
-        "bert_tiny_uncased: neither a Hugging Face directory nor a KerasHub preset, such as "
-        "bert_tiny_en_uncased"
-    )
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["[PAD]", "[UNK]", "[CLS]"], r"it has no \[SEP\]"),
-        (["[UNK]", "[PAD]", "[CLS]", "[SEP]"], r"line 1 is '\[UNK\]'"),
-        (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "a"], "'a' stands there twice"),
-    ],
-)
-def test_a_vocabulary_that_cannot_be_used(tmp_path, lines, message):
-    file = tmp_path / "vocab.txt"
-    file.write_text("\n".join(lines))
-    with pytest.raises(wordpiece.VocabularyError, match=message) as caught:
-        wordpiece.read_vocabulary(file)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_vocabulary_that_is_not_there(tmp_path):
-    for look in (wordpiece.find_vocabulary, wordpiece.read_vocabulary):
-        with pytest.raises(wordpiece.VocabularyError) as caught:
-            look(tmp_path / "vocab.txt")
-        assert "\n" not in str(caught.value)
-
-
 def test_learned_pieces_spell_the_corpus(tmp_path):
     counts = [("playing", 40), ("played", 30), ("player", 30), ("play", 50), ("sing", 20), (".", 9)]
-    pieces = wordpiece.learn_vocabulary(counts, 60)
-    assert pieces == wordpiece.learn_vocabulary(reversed(counts), 60)
+    pieces = vocabularies.learn_vocabulary(counts, 60)
+    assert pieces == vocabularies.learn_vocabulary(reversed(counts), 60)
     assert pieces[:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     assert {"play", "playing", "sing"} < set(pieces) and len(set(pieces)) == len(pieces) <= 60
     file = tmp_path / "vocab.txt"
@@ -300,24 +227,6 @@ def test_learned_pieces_spell_the_corpus(tmp_path):
     ids = graph(file)(["Playing, singing. play"])[0]
     unknown = [pieces[i] for i in ids].count("[UNK]")
     assert unknown == 1  # the comma, which the corpus does not have
-
-
-def test_no_more_pieces_than_asked_for():
-    draw = random.Random(7)
-    rare = ["".join(draw.choices("abcdefghij", k=7)) for _ in range(2000)]
-    counts = [*((word, 1) for word in rare), *((f"common{n}", 50) for n in "abc")]
-    for vocab_size in (200, 1500):
-        pieces = wordpiece.learn_vocabulary(counts, vocab_size)
-        assert len(set(pieces)) == len(pieces) == vocab_size
-        letters = {letter for word, _ in counts for letter in word}
-        assert letters | {f"##{letter}" for letter in letters} < set(pieces)
-        assert {"commona", "commonb", "commonc"} < set(pieces)
-
-
-def test_too_few_pieces_to_spell_anything(tmp_path):
-    with pytest.raises(wordpiece.VocabularyError, match="give a larger --vocab_size") as caught:
-        wordpiece.learn_vocabulary([("playing", 40)], 6)
-    assert "\n" not in str(caught.value)
 
 
 def write_corpus(folder):

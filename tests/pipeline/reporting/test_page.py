@@ -273,7 +273,7 @@ def test_the_bundles_card(run):
 def test_the_layers_of_the_network():
     layers = [{"name": "head", "kind": "Dense", "parameters": 12_345}]
     trained = {"recipe": "scratch", "parameters": 1_012_345, "layers": layers}
-    stats = merge([table_stats(scored_table([]), 64)])
+    stats = merge([shard_stats(scored_table([]), 64)])
     page = Page(page_of(manifest_for(stats, bundle_card(training=trained))))
     assert page.table("Layers of the network") == {"head": ["Dense", "12,345"]}
     assert page.table("How it was trained")["parameters"] == ["1,012,345"]

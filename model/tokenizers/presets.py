@@ -3,6 +3,8 @@
 import difflib
 from typing import Any
 
+from model.terminal import first_line
+
 SCHEMES = ("kaggle://", "hf://", "modelscope://")
 
 
@@ -23,10 +25,10 @@ def load_preset(name: str, kind: Any) -> Any:
     try:
         return kind.from_preset(name)
     except Exception as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        reason = first_line(error)
         if "Unknown preset" in reason and not name.startswith(SCHEMES):
             raise PresetError(f"{name}: {_unknown(name)}") from error
-        raise PresetError(f"{name}: KerasHub cannot load it: {reason or error!r}") from error
+        raise PresetError(f"{name}: KerasHub cannot load it: {reason}") from error
 
 
 def _unknown(name: str) -> str:
