@@ -8,7 +8,7 @@ from model.networks import bert
 from model.networks.bert_serving import serve_bert
 from model.networks.registry import serving_function
 from model.networks.transformer import build_transformer, transformer_spec
-from model.train import precision
+from model.training.starting_point import precision
 
 pytestmark = pytest.mark.numerical
 

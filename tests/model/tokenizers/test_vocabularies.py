@@ -1,5 +1,6 @@
 """WordPiece vocabularies: found, read, learned, and refused in one line."""
 
+import json
 import random
 
 import pytest
