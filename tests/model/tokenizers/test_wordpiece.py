@@ -22,7 +22,7 @@ from pipeline.preparation.fit import FitTokenizer
 from toys import toy_shard
 
 LETTERS = ["a", "b", "c", "##a", "##b", "##c"]
-TOY_VOCABULARY = [*wordpiece.SPECIAL, "new", "##s", "team", "won", "!", ".", "é", "中", *LETTERS]
+TOY_VOCABULARY = [*vocabularies.SPECIAL, "new", "##s", "team", "won", "!", ".", "é", "中", *LETTERS]
 
 UNCASED = {"kind": "wordpiece", "lowercase": True, "strip_accents": True}
 CASED = {"kind": "wordpiece", "lowercase": False, "strip_accents": False}
@@ -202,7 +202,7 @@ def test_equal_to_the_library_on_every_character_but_the_listed_ones(tmp_path):
     pieces = sorted(piece for piece in pieces if unicodedata.category(piece)[0] not in "CZ")
     vocab_file = tmp_path / "vocab.txt"
     continued = [f"##{piece}" for piece in pieces]
-    vocab_file.write_text("\n".join([*wordpiece.SPECIAL, *pieces, *continued]), encoding="utf-8")
+    vocab_file.write_text("\n".join([*vocabularies.SPECIAL, *pieces, *continued]), encoding="utf-8")
     texts = [f"a{character}b" for character in characters]
     expected = {"Cf": 13, "Lo": 256, "Pd": 2, "Pe": 4, "Po": 94, "Ps": 4, "So": 1}
     # Python 3.12 knows a few characters more than 3.11, hence "at least".
@@ -264,7 +264,7 @@ def test_prepare_learns_a_vocabulary(tmp_path, capsys):
     assert run_command(prepare.prepare, [*corpus, *flags]) == 0, capsys.readouterr().err
     description = json.loads((output / "prepared.json").read_text())
     pieces = (output / "transform" / "transform_fn" / "assets" / "vocab.txt").read_text().split()
-    assert pieces[:5] == list(wordpiece.SPECIAL) and "team" in pieces
+    assert pieces[:5] == list(vocabularies.SPECIAL) and "team" in pieces
     assert description["tokenizer"]["vocab_size"] == len(pieces) <= 60
     rows = read_ids(output)
     spelled = [" ".join(pieces[i] for i in row).replace(" ##", "") for row in rows[:4]]
