@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tokenizers import BertWordPieceTokenizer
 
-from model.tokenizers import vocabularies, wordpiece
+from model.tokenizers import vocabularies
 from model.tokenizers.preprocessing import preprocessing_fn
 from model.tokenizers.tokenizer import Tokenizer
 from pipeline import prepare
