@@ -94,11 +94,11 @@ def compare(small: Measured, large: Measured, gold: np.ndarray) -> list[dict[str
     """
     score = small.probabilities.max(axis=1)
     right = [one.probabilities.argmax(axis=1) == gold for one in (small, large)]
-    found = []
+    rows = []
     for confidence in THRESHOLDS:
         passed = is_unsure(score, confidence)
         share = float(passed.mean())
-        found.append(
+        rows.append(
             {
                 "confidence": confidence,
                 "passed_on": share,
@@ -106,7 +106,7 @@ def compare(small: Measured, large: Measured, gold: np.ndarray) -> list[dict[str
                 "cost": small.seconds / large.seconds + share,
             }
         )
-    return found
+    return rows
 
 
 def as_lines(small: Measured, large: Measured, gold: np.ndarray) -> list[str]:

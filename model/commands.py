@@ -63,4 +63,4 @@ def import_keras(backend: str = "tensorflow") -> None:
         if backend == "tensorflow":
             import tensorflow as tf
 
-            tf.config.list_physical_devices()  # says what it found when it first looks
+            tf.config.list_physical_devices()  # reports devices when it first looks

@@ -1,7 +1,7 @@
 """TensorFlow without Keras, for scoring, which needs none: `from model.without_keras import tf`.
 
-TensorFlow imports Keras 3, and that half of SciPy, unless it is told that Keras 2 will do: 2 s a
-process. `import keras` stays Keras 3 in any case, so training may follow.
+TensorFlow imports Keras 3, and that half of SciPy, unless a variable says that Keras 2 will do:
+2 s a process. `import keras` stays Keras 3 in any case, so training may follow.
 """
 
 import os

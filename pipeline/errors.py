@@ -7,7 +7,7 @@ from model.terminal import first_line
 
 
 class NewsbeamError(Exception):
-    """Something a person must be told in one line.
+    """Something a person must know, in one line.
 
     Attributes:
         exit_code: what the process ends with: 0 done, 1 everything else, 2 wrong use,
@@ -62,7 +62,7 @@ def held(output: str, content: str | bytes) -> HeldError:
 
 
 def one_line(error: BaseException) -> str:
-    """What a person is told of an exception."""
+    """What is said of an exception, in one line."""
     if isinstance(error, NewsbeamError):
         return str(error)
     if isinstance(error, OSError) and error.errno is not None:

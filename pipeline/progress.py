@@ -106,7 +106,7 @@ def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Di
 def _is_abandoned(output: str) -> bool:
     """Whether the process that holds a folder on this machine has ended, or none holds it."""
     if not storage.is_local(output):
-        return False  # a store's lease runs out by itself; we can't tell meanwhile
+        return False  # a store's lease runs out by itself; meanwhile we can't know
     try:
         holder = storage.read_json(storage.join(output, layout.LOCK))
         if holder["host"] != socket.gethostname():

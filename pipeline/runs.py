@@ -47,7 +47,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
                 "finished": manifest["finished"],
             }
         ]
-    found = []
+    unfinished = []
     for work in folder.work_folders(path):
         try:
             plan = load_plan(storage.join(work, layout.PLAN))
@@ -55,7 +55,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
             continue
         _, missing = finished_files(plan, work)
         done = len(plan.items) - len(missing)
-        found.append(
+        unfinished.append(
             {
                 "bundle": plan.settings["bundle"][:DIGEST_CHARACTERS],
                 "run": run,
@@ -67,7 +67,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
                 "finished": None,
             }
         )
-    return found
+    return unfinished
 
 
 def as_lines(runs: list[dict[str, Any]]) -> list[str]:

@@ -148,11 +148,11 @@ def match(pattern: str) -> list[FileInfo]:
     """The files that `pattern` (with `*`, `?`, `**`) names, sorted by path."""
     if is_local(pattern):
         paths = glob.glob(local_path(pattern), recursive=True)
-        found = [FileInfo(path, os.path.getsize(path)) for path in paths if os.path.isfile(path)]
+        files = [FileInfo(path, os.path.getsize(path)) for path in paths if os.path.isfile(path)]
     else:
         result = FileSystems.match([pattern])[0]
-        found = [FileInfo(file.path, file.size_in_bytes) for file in result.metadata_list]
-    return sorted(found)
+        files = [FileInfo(file.path, file.size_in_bytes) for file in result.metadata_list]
+    return sorted(files)
 
 
 def named(folder: str, pattern: str) -> list[FileInfo]:
@@ -166,18 +166,18 @@ def files_in(folder: str) -> list[FileInfo]:
     """The files directly in `folder`, sorted by path; none if there is no such folder."""
     if not is_local(folder):
         return match(join(folder, "*"))
-    found = []
+    files = []
     try:
         with os.scandir(local_path(folder)) as entries:
             for entry in entries:
                 try:
                     if entry.is_file():
-                        found.append(FileInfo(join(folder, entry.name), entry.stat().st_size))
+                        files.append(FileInfo(join(folder, entry.name), entry.stat().st_size))
                 except FileNotFoundError:  # a temporary file of another worker, renamed meanwhile
                     continue
     except FileNotFoundError:
         return []
-    return sorted(found)
+    return sorted(files)
 
 
 def size(path: str) -> int:

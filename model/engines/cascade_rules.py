@@ -19,12 +19,12 @@ def check_pair(small: Bundle, large: Bundle) -> list[int]:
     if small.digest == large.digest:
         raise ValueError(f"--model and --then are the same bundle, {small.name}")
     only = [
-        f"{', '.join(sorted(found))} only in {bundle.name}"
-        for found, bundle in (
+        f"{', '.join(sorted(names))} only in {bundle.name}"
+        for names, bundle in (
             (set(small.labels) - set(large.labels), small),
             (set(large.labels) - set(small.labels), large),
         )
-        if found
+        if names
     ]
     if only:
         raise ValueError(f"the two bundles must have the same labels: {'; '.join(only)}")
@@ -32,7 +32,7 @@ def check_pair(small: Bundle, large: Bundle) -> list[int]:
 
 
 def model_names(small: Bundle, large: Bundle) -> tuple[str, str]:
-    """What the output calls the two: their names, told apart by digests if they are the same."""
+    """What the output calls the two: their names, with digests if those are the same."""
     if small.name != large.name:
         return small.name, large.name
     first, second = (f"{one.name}-{one.digest[:DIGEST_CHARACTERS]}" for one in (small, large))

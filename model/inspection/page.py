@@ -68,7 +68,7 @@ def page_content(
         text: as it was given.
         tokens: as the network read them, n.
         count: tokens in the text before the cut.
-        inside: what `look_inside` found.
+        inside: what `look_inside` gave.
     """
     by_label = sorted(zip(saved.labels, inside.probabilities, strict=True), key=lambda p: -p[1])
     strongest = max(float(np.abs(inside.influence).max()), 1e-9)

@@ -106,7 +106,7 @@ class TransformerBlock(layers.Layer):
             asked = ops.matmul(hidden, ops.matmul(query.kernel[:, head], to_keys))
             asked = asked + ops.matmul(query.bias[head][None], to_keys)
             scores = ops.softmax(ops.matmul(asked, everyone) + masked)
-            told = ops.matmul(hidden, ops.matmul(value.kernel[:, head], output.kernel[head]))
+            projected = ops.matmul(hidden, ops.matmul(value.kernel[:, head], output.kernel[head]))
             attended = attended + ops.matmul(value.bias[head][None], output.kernel[head])
-            attended = attended + ops.matmul(scores, told)
+            attended = attended + ops.matmul(scores, projected)
         return attended

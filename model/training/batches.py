@@ -61,7 +61,7 @@ class LengthGroupedBatches(keras.utils.PyDataset):
         """What `fit` and `predict` take.
 
         On TensorFlow, Keras takes the shape of all batches from the first two, and fails at a later
-        one if those happen to be of one length. So there it is told that lengths differ.
+        one if those happen to be of one length. So there the signature says that lengths differ.
         """
         if keras.backend.backend() != "tensorflow":
             return self

@@ -2,7 +2,7 @@
 
 A Hugging Face directory holds `config.json`, `model.safetensors` and `vocab.txt`. KerasHub's own
 reader is not used for it, only its table of weights: the reader wants DistilBERT's names with their
-prefix, a pooler even where nothing pools, and tells of a missing weight by a traceback.
+prefix, a pooler even where nothing pools, and reports a missing weight by a traceback.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def load_backbone(source: str, pooling: str = "pooled") -> tuple[dict[str, Any],
         pooling: what the classifier will use; the pooler may be missing where it is not used.
 
     Raises:
-        CheckpointError: a piece is missing, unreadable, or of another architecture.
+        CheckpointError: a file is missing, unreadable, or of another architecture.
     """
     if not os.path.isdir(source):
         return _load_preset(source, pooling)

@@ -9,7 +9,7 @@ from typing import Any
 
 from model.arguments import Parser, above_zero, positive, share
 
-# What a recipe starts from unless told otherwise.
+# What a recipe starts from unless another value is given.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scratch": {"epochs": 12, "batch_size": 64, "learning_rate": 2e-3},
     "finetune": {"epochs": 3, "batch_size": 32, "learning_rate": 3e-5},

@@ -1,7 +1,7 @@
 """How a network is trained, as the field names it.
 
 Each recipe takes a network and gives it back compiled; how long and how fast it is trained unless
-told otherwise stands in `DEFAULTS`.
+otherwise given stands in `DEFAULTS`.
 """
 
 from typing import Any
@@ -117,11 +117,11 @@ class Loss(keras.losses.Loss):
             float [batch].
         """
         known, is_teachers = targets[:, :-1], targets[:, -1]
-        found = _log(probabilities)
+        predicted = _log(probabilities)
         smoothed = known * (1 - self._smoothing) + self._smoothing / known.shape[-1]
-        of_label = -ops.sum(smoothed * found, axis=-1)
+        of_label = -ops.sum(smoothed * predicted, axis=-1)
         softened = ops.softmax(_log(known) / self._temperature)
-        soft = ops.log_softmax(found / self._temperature)
+        soft = ops.log_softmax(predicted / self._temperature)
         of_teacher = -ops.sum(softened * soft, axis=-1) * self._temperature**2
         return ops.where(is_teachers > 0, of_teacher, of_label)
 

@@ -2,6 +2,7 @@
 
 import os
 
+from model.terminal import say
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.errors import UsageError
@@ -35,7 +36,7 @@ def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> li
     if not left:
         raise UsageError(f"no input: all that is asked for lies in the output folder {output}")
     if len(left) < len(inputs):
-        print(f"passed over: the output folder {output}, which lies below the input")
+        say(f"passed over: the output folder {output}, which lies below the input")
     return left
 
 

@@ -41,13 +41,13 @@ def word_counts_dir(output: str) -> str:
 
 
 def write_vocabulary(output: str, vocabulary: list[str]) -> None:
-    """Leaves the pieces of a WordPiece tokenizer for the passes."""
+    """Writes the pieces of a WordPiece tokenizer for the passes."""
     content = "".join(f"{piece}\n" for piece in vocabulary)
     storage.write_bytes(storage.join(work_folder(output), "vocab.txt"), content.encode())
 
 
 def read_vocabulary(output: str) -> list[str]:
-    """The pieces that `write_vocabulary` left; none for another tokenizer."""
+    """The pieces that `write_vocabulary` wrote; none for another tokenizer."""
     path = storage.join(work_folder(output), "vocab.txt")
     if not storage.exists(path):
         return []

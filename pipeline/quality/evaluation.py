@@ -1,4 +1,4 @@
-"""How good the labels are, where the corpus tells the true ones: from merged statistics alone.
+"""How good the labels are, where the corpus has the true ones: from merged statistics alone.
 
 The rows are never needed again: scikit-learn's metrics take the confusion matrix's cells as
 samples with weights, and calibration its bins.

@@ -64,13 +64,13 @@ def label_examples(scored: pa.Table, shard: Shard) -> dict[str, dict[str, list[E
     scores = scored["score"].combine_chunks().to_numpy(False)
     numbers = labels.indices.to_numpy(False)
     many = EXAMPLES if len(labels.dictionary) <= MANY_LABELS else 1
-    found: dict[str, dict[str, list[Example]]] = {"confident": {}, "unsure": {}}
+    by_kind: dict[str, dict[str, list[Example]]] = {"confident": {}, "unsure": {}}
     for number in np.unique(numbers):
         name = labels.dictionary[number].as_py()
         rows = np.flatnonzero(numbers == number)
         for kind, ranks in (("confident", -scores), ("unsure", scores)):
-            found[kind][name] = ranked(scored, rows, ranks, shard)[:many]
-    return found
+            by_kind[kind][name] = ranked(scored, rows, ranks, shard)[:many]
+    return by_kind
 
 
 def ranked(

@@ -1,4 +1,4 @@
-"""Mergeable statistics of scored rows: what every finished file carries in its metadata.
+"""Mergeable statistics of scored rows: what every checkpoint carries in its metadata.
 
 A statistics value is a JSON object. Numbers add up, objects merge key by key, and lists are
 examples (see `example_rows.py`). So merging is associative and commutative (sums of floats to their
@@ -129,13 +129,13 @@ def _of_labels(scored: pa.Table, label: str = "label", score: str = "score") -> 
     scores = scored[score].combine_chunks().to_numpy(False)
     numbers = labels.indices.to_numpy(False)
     bins = confidence_bins(scores)
-    found: Stats = {"rows_by_label": {}, "score_sums": {}, "confidence": {}}
+    stats: Stats = {"rows_by_label": {}, "score_sums": {}, "confidence": {}}
     for number in np.unique(numbers):
         name, is_here = labels.dictionary[number].as_py(), numbers == number
-        found["rows_by_label"][name] = int(np.count_nonzero(is_here))
-        found["score_sums"][name] = float(scores[is_here].sum(dtype=np.float64))
-        found["confidence"][name] = _counts(bins[is_here])
-    return found
+        stats["rows_by_label"][name] = int(np.count_nonzero(is_here))
+        stats["score_sums"][name] = float(scores[is_here].sum(dtype=np.float64))
+        stats["confidence"][name] = _counts(bins[is_here])
+    return stats
 
 
 def _gold(table: pa.Table, scored: pa.Table, shard: Shard) -> Stats:
@@ -156,17 +156,17 @@ def _gold(table: pa.Table, scored: pa.Table, shard: Shard) -> Stats:
     is_right = place == numbers
     names = label.dictionary.to_pylist()
     confusion: dict[str, dict[str, int]] = {}
-    foreign: dict[str, int] = {}
+    unknown: dict[str, int] = {}
     pairs, counts = np.unique(np.stack([place, numbers]), axis=1, return_counts=True)
     for (true, given), count in zip(pairs.T, counts, strict=True):
-        row = foreign if true < 0 else confusion.setdefault(names[true], {})
+        row = unknown if true < 0 else confusion.setdefault(names[true], {})
         row[names[given]] = int(count)
     bins = confidence_bins(scores)
     return {
         "missing": table["gold"].null_count,
         "in_error": table.num_rows - table["gold"].null_count - known.num_rows,
         "confusion": confusion,
-        "foreign": foreign,
+        "foreign": unknown,
         "foreign_examples": ranked(
             known, np.flatnonzero(place < 0), np.zeros(len(place)), shard, "gold"
         ),

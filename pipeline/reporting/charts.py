@@ -45,7 +45,7 @@ def histogram(
     Args:
         counts: rows by bin.
         ticks: where on the axis, in bins, stands what.
-        name: tells this figure's elements from those of others in the page.
+        name: distinguishes this figure's elements from those of others in the page.
         x_label: what the bins are of.
         other: the other corpus' rows by bin.
         other_label: what it is.
@@ -76,7 +76,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, nam
         rows: names of the rows (true labels).
         columns: names of the columns (given labels).
         cells: counts, int [rows, columns].
-        name: tells this figure's elements from those of others in the page.
+        name: distinguishes this figure's elements from those of others in the page.
     """
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
     has_room = len(columns) <= 8
@@ -135,7 +135,7 @@ def over_time(
     Args:
         times: when each run was.
         values: by what a line is called; None where a run has no value.
-        name: tells this figure's elements from those of others in the page.
+        name: distinguishes this figure's elements from those of others in the page.
         y_label: what the values are.
     """
     styles = ("-", "--", ":", "-.")

@@ -87,24 +87,24 @@ def evaluation(manifest: dict[str, Any], labels: list[str]) -> dict[str, Any] | 
     """How the labels compare with true ones; None if no row has a true label."""
     from pipeline.reporting.charts import heat_map, reliability
 
-    found = manifest["evaluation"]
-    if not found:
+    measured = manifest["evaluation"]
+    if not measured:
         return None
-    true = [*labels, UNKNOWN_LABEL] if found["foreign"] else labels
-    cells = np.array([[found["matrix"][row][column] for column in labels] for row in true])
+    true = [*labels, UNKNOWN_LABEL] if measured["foreign"] else labels
+    cells = np.array([[measured["matrix"][row][column] for column in labels] for row in true])
     confusions = sorted(
         (
             {"true": row, "given": column, "rows": rows}
             for row in true
-            for column, rows in found["matrix"][row].items()
+            for column, rows in measured["matrix"][row].items()
             if rows and row != column
         ),
         key=lambda pair: -pair["rows"],
     )
-    bins = found["calibration"]
+    bins = measured["calibration"]
     gold = manifest["stats"]["gold"]
     return {
-        **found,
+        **measured,
         "column": manifest["plan"]["columns"]["gold"],
         "confusions": confusions,
         "true": true,

@@ -33,8 +33,8 @@ def write_series(output: str) -> str:
 
 def published_runs(output: str) -> list[dict[str, Any]]:
     """The manifests of the published runs, of a plain one or of incremental ones, oldest first."""
-    found = [folder.published_manifest(run.path) for run in layout.runs_in(output)]
-    return sorted((one for one in found if one), key=lambda manifest: manifest["finished"])
+    manifests = [folder.published_manifest(run.path) for run in layout.runs_in(output)]
+    return sorted((one for one in manifests if one), key=lambda manifest: manifest["finished"])
 
 
 def page(manifests: list[dict[str, Any]]) -> str:

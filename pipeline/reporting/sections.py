@@ -72,8 +72,8 @@ def languages(manifest: dict[str, Any]) -> dict[str, Any] | None:
 
 def sources(stats: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows by file, those with the most errors first."""
-    found = [{"path": path, **counts} for path, counts in stats.get("sources", {}).items()]
-    return sorted(found, key=lambda source: (-source["errors"], -source["rows"], source["path"]))
+    files = [{"path": path, **counts} for path, counts in stats.get("sources", {}).items()]
+    return sorted(files, key=lambda source: (-source["errors"], -source["rows"], source["path"]))
 
 
 def speed(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -111,20 +111,20 @@ def speed(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def examples(stats: dict[str, Any], labels: list[str]) -> list[dict[str, Any]]:
     """Rows to read, by label."""
-    found = stats.get("examples", {})
+    rows = stats.get("examples", {})
     return [
         {
             "label": label,
-            "confident": rows_of(found["confident"][label]),
-            "unsure": rows_of(found["unsure"][label]),
+            "confident": rows_of(rows["confident"][label]),
+            "unsure": rows_of(rows["unsure"][label]),
         }
         for label in labels
-        if label in found.get("confident", {})
+        if label in rows.get("confident", {})
     ]
 
 
 def card(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Names and values of all that is a single value in what the bundle tells of itself."""
+    """Names and values of all that is a single value in what the bundle says of itself."""
     return {
         title: {
             name.replace("_", " "): _shown(name, value)

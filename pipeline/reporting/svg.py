@@ -49,7 +49,7 @@ def as_svg(draw: Callable[[Axes], None], name: str, height: float) -> str:
 
     Args:
         draw: draws on the axes it is given, in the colours above.
-        name: tells this figure's elements from those of others in the page.
+        name: distinguishes this figure's elements from those of others in the page.
         height: in inches.
     """
     with rc_context(STYLE):
