@@ -8,6 +8,13 @@ import pytest
 from model.tokenizers import vocabularies
 
 
+@pytest.fixture(scope="module")
+def toy_vocab(tmp_path_factory):
+    file = tmp_path_factory.mktemp("vocabulary") / "toy.txt"
+    file.write_text("\n".join([*vocabularies.SPECIAL, "new", "##s", "team"]) + "\n")
+    return file
+
+
 def test_find_vocabulary_reads_the_settings_beside_it(toy_vocab, tmp_path):
     uncased = {"lowercase": True, "strip_accents": True}
     assert vocabularies.find_vocabulary(toy_vocab) == (str(toy_vocab), uncased)
