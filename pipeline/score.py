@@ -63,7 +63,7 @@ def score(argv: list[str]) -> int:
                 pipeline = beam.Pipeline(options=beam_options)
                 build(pipeline, run.context)
                 run.carry_out(pipeline, check_lock)
-            manifests.append(run.tell())
+            manifests.append(run.report())
     if options.fail_on_drift:
         check_drift([manifest["drift"] for manifest in manifests if manifest is not None])
     return 0

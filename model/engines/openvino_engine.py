@@ -10,7 +10,7 @@ import threading
 
 import numpy as np
 
-# With this package, every import is told to Google Analytics, by a process forked for it.
+# With this package, every import is reported to Google Analytics, by a process forked for it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino

@@ -80,5 +80,5 @@ def no_bfloat16() -> str | None:
 
 
 def has_gpu() -> bool:
-    """Whether an NVIDIA driver has found a card."""
+    """Whether an NVIDIA driver sees a card."""
     return os.path.exists("/dev/nvidia0")

@@ -87,7 +87,7 @@ class Source:
         path: as it is written to the output's `source` column.
         format: its name in `pipeline.corpus.formats.registry`.
         size: bytes.
-        rows: known from a footer; None where only reading to the end tells.
+        rows: known from a footer; unknown (None) where that takes reading to the end.
         fingerprint: changes when the content changes.
         modified_ns: when a file on a disk was last written, in nanoseconds; else None.
         labels: of a teacher's: the names that its footer gives to its probabilities, in their
@@ -105,7 +105,7 @@ class Source:
 
 @dataclass(frozen=True)
 class WorkItem:
-    """A piece of one source that a worker reads in one go.
+    """A part of one source that a worker reads in one go.
 
     Attributes:
         number: its place in the corpus, from 0.
@@ -122,7 +122,7 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """What a format must be told beside the path.
+    """What a format must know beside the path.
 
     Attributes:
         shard_rows: rows that are wanted at a time, at the most.
@@ -140,8 +140,8 @@ class Facts(NamedTuple):
 
     Attributes:
         schema: the columns. Of JSON lines, the keys of the first rows.
-        rows: how many rows; None where only reading to the end tells.
-        shards: rows of each piece that is best read by itself; None for the whole.
+        rows: how many rows; unknown (None) where that takes reading to the end.
+        shards: rows of each part that is best read by itself; None for the whole.
         bad: why it can't be read to its end, where a look at the beginning shows it.
         inner: of JSON lines, the dotted names of what lies in the objects of the first rows. (What
             lies in structs, the schema says.)

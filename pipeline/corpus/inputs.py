@@ -15,33 +15,33 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
 
     Args:
         patterns: files, folders, glob patterns, or `tfds:NAME/SPLIT`.
-        input_format: the format of all of them; None to tell each by its ending.
+        input_format: the format of all of them; None for each by its ending.
 
     Returns:
         Pairs of path and format.
 
     Raises:
-        UsageError: if a pattern names nothing, or an ending tells no format.
+        UsageError: if a pattern names nothing, or an ending is that of no format.
     """
-    found: dict[str, str] = {}
+    formats: dict[str, str] = {}
     for pattern in patterns:
         named = by_prefix(pattern)
         if named is not None:
-            found[pattern] = named
+            formats[pattern] = named
             continue
         paths = _expand(pattern)
         if not paths:
             raise UsageError(f"no input: there is no file {pattern}")
         for path in paths:
-            found[path] = input_format or format_of(path)
-    return list(found.items())
+            formats[path] = input_format or format_of(path)
+    return list(formats.items())
 
 
 def format_of(path: str) -> str:
-    """The format that a file's ending tells.
+    """The format that has a file's ending.
 
     Raises:
-        UsageError: if it tells none.
+        UsageError: if none has it.
     """
     name = by_ending(path)
     if name is not None:

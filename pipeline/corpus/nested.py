@@ -69,9 +69,9 @@ def get(value: dict[str, Any], name: str) -> Any:
     for front, rest in _cuts(name):
         inner = value.get(front)
         if isinstance(inner, dict):
-            found = get(inner, rest)
-            if found is not None:
-                return found
+            value = get(inner, rest)
+            if value is not None:
+                return value
     return None
 
 

@@ -35,9 +35,9 @@ class Plan:
         settings: all that decides the result beside the sources, as JSON values.
         columns: which columns are used.
         schema: type of each column in use.
-        reading: what the formats must be told.
+        reading: what the formats must know.
         sources: the inputs in the corpus' order.
-        items: the pieces of work in the corpus' order.
+        items: the work items in the corpus' order.
         skipped: path and reason of inputs that can't be read.
     """
 

@@ -42,7 +42,7 @@ def make_plan(
         carry_columns: columns to copy, each `name` or `name:new_name`, or `all`.
         gold_column: the column with the true label.
         probabilities_column: the column with a teacher's probabilities, in the inputs that have it.
-        reading: what the formats must be told.
+        reading: what the formats must know.
         limit: take only so many rows.
         on_bad_file: `fail` or `skip`.
         fingerprints: where they are remembered, if not in the usual place.
@@ -61,10 +61,10 @@ def make_plan(
             if isinstance(looked, Exception):
                 skipped.append((path, _reason(looked)))
                 continue
-            seen, found = looked
-            sources.append(Source(path, kind, seen.size, found.rows, seen.digest, seen.modified_ns))
-            facts.append(found)
-    looked_at = [(source.path, found) for source, found in zip(sources, facts, strict=True)]
+            seen, fact = looked
+            sources.append(Source(path, kind, seen.size, fact.rows, seen.digest, seen.modified_ns))
+            facts.append(fact)
+    looked_at = [(source.path, fact) for source, fact in zip(sources, facts, strict=True)]
     columns = choose_columns(
         looked_at,
         text_columns,
@@ -133,36 +133,36 @@ def _cut(
 ) -> list[WorkItem]:
     items: list[WorkItem] = []
     left = limit
-    for number, (source, found) in enumerate(zip(sources, facts, strict=True)):
-        rows = found.rows
+    for number, (source, fact) in enumerate(zip(sources, facts, strict=True)):
+        rows = fact.rows
         if left is not None:
             count, bad = (rows, None) if rows is not None else _count(source, reading, left)
             if bad is not None and on_bad_file == "fail":
                 raise UsageError(str(bad)) from bad
             rows = min(left, count) if bad is None else None  # read on, to report why it ends
             left -= min(left, count)
-        if found.rows is None:
-            pieces = [(0, rows)]  # a text file can't be entered in its middle
+        if fact.rows is None:
+            ranges = [(0, rows)]  # a text file can't be entered in its middle
         else:
-            pieces = _pieces(rows or 0, found.shards, reading.shard_rows * TABLES_PER_ITEM)
-        for start, length in pieces:
+            ranges = _ranges(rows or 0, fact.shards, reading.shard_rows * TABLES_PER_ITEM)
+        for start, length in ranges:
             items.append(WorkItem(len(items), number, start, length))
         if left == 0:
             break
     return items
 
 
-def _pieces(rows: int, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
-    """Start and length of the pieces of one source; an empty source is one piece of no rows."""
-    pieces: list[tuple[int, int | None]] = []
+def _ranges(rows: int, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
+    """Start and length of the parts of one source; an empty source is one part of no rows."""
+    ranges: list[tuple[int, int | None]] = []
     start = 0
     for length in shards or [rows]:
         end = min(start + length, rows)
         while start < end:
             step = min(most, end - start)
-            pieces.append((start, step))
+            ranges.append((start, step))
             start += step
-    return pieces or [(0, 0)]
+    return ranges or [(0, 0)]
 
 
 def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFileError | None]:

@@ -80,19 +80,19 @@ def unite(inputs: Inputs, columns: Columns) -> dict[str, pa.DataType]:
     first: dict[str, str] = {}
     for path, facts in inputs:
         for name in columns.names():
-            found = facts.type_of(name)
-            if found is None:
+            column_type = facts.type_of(name)
+            if column_type is None:
                 continue
             if name == columns.probabilities:
                 types[name] = PROBABILITIES
                 continue
             if name in columns.text:
-                _check_text(path, name, found)
+                _check_text(path, name, column_type)
             if name == columns.gold:
-                _check_label(path, name, found)
+                _check_label(path, name, column_type)
             if name != columns.id and name not in columns.carried():
                 continue
-            kind = _plain_type(found)
+            kind = _plain_type(column_type)
             known = types.setdefault(name, kind)
             try:
                 types[name] = wider(known, kind)
@@ -158,12 +158,12 @@ def check_teachers(labels: list[tuple[str, tuple[str, ...] | None]]) -> None:
     Raises:
         UsageError: for the first that has others.
     """
-    told = [(path, names) for path, names in labels if names is not None]
-    for path, names in told[1:]:
-        first = told[0][1]
+    known = [(path, names) for path, names in labels if names is not None]
+    for path, names in known[1:]:
+        first = known[0][1]
         if sorted(names) != sorted(first):
             raise UsageError(
-                f"the inputs clash: {told[0][0]} has probabilities of {', '.join(first)}, "
+                f"the inputs clash: {known[0][0]} has probabilities of {', '.join(first)}, "
                 f"{path} of {', '.join(names)}"
             )
 

@@ -20,7 +20,7 @@ from pipeline.errors import NewsbeamError, one_line
 from pipeline.launcher.launch import is_stuck
 
 STOPPED = 1
-UNWIND_SECONDS = 10.0  # for what must be tidied when a signal arrives: a claim in a store
+UNWIND_SECONDS = 10.0  # for what must be tidied when a signal arrives: a lock in a store
 
 
 def main(command: Callable[[list[str]], int]) -> NoReturn:
@@ -35,7 +35,7 @@ def main(command: Callable[[list[str]], int]) -> NoReturn:
     except BrokenPipeError:
         pass  # nobody reads any more: `say` has more on it
     except Exception as error:  # a full disk
-        tell(one_line(error))
+        report(one_line(error))
         code = code or STOPPED
     leave(code)
 
@@ -59,26 +59,26 @@ def run_command(command: Callable[[list[str]], int], argv: list[str] | None = No
     try:
         return command(argv)
     except NewsbeamError as error:
-        tell(str(error), verbose)
+        report(str(error), verbose)
         if is_stuck():
             leave(error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
-        tell("stopped; the same command continues")
+        report("stopped; the same command continues")
         leave(STOPPED)
         return STOPPED
     except OSError as error:
-        tell(one_line(error), verbose)
+        report(one_line(error), verbose)
         return STOPPED
     except Exception as error:
-        tell(f"{one_line(error)} (--verbose shows more)", verbose)
+        report(f"{one_line(error)} (--verbose shows more)", verbose)
         return STOPPED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def tell(message: str, verbose: bool = False) -> None:
+def report(message: str, verbose: bool = False) -> None:
     """Reports an error to a person."""
     if verbose:
         for line in traceback.format_exc().splitlines():
@@ -116,7 +116,7 @@ def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """Unwinds the main thread, which gives the claim back; at a second signal, just ends."""
+    """Unwinds the main thread, which gives the lock back; at a second signal, just ends."""
     _handle(lambda *_: leave(STOPPED))
     late = threading.Timer(UNWIND_SECONDS, leave, (STOPPED,))
     late.daemon = True

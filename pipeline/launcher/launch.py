@@ -1,7 +1,7 @@
 """Runs a Beam pipeline to its end and turns what goes wrong there into one line.
 
 The pipeline runs in a thread of its own. So the main thread is free for signals, however busy the
-workers are, and can end the run when a worker has died or the claim was lost, where Beam would
+workers are, and can end the run when a worker has died or the lock was lost, where Beam would
 wait for ever.
 """
 
@@ -89,7 +89,7 @@ def hand_over(pipeline: beam.Pipeline) -> None:
 
 
 def _explain(work: str, checks: list[Callable[[], None]], seconds: float) -> None:
-    """Gives the checks time to say why a pipeline failed of which no worker told anything.
+    """Gives the checks time to say why a pipeline failed of which no worker reported anything.
 
     A worker that is killed may take Beam's channels with it, so that Beam fails, saying nothing
     but that, before the watchdog is sure that it is gone.
@@ -107,10 +107,10 @@ def is_stuck() -> bool:
 
 
 def _failure(work: str, error: BaseException) -> NewsbeamError:
-    told = reported_failure(work)
-    if told is not None:
-        failure = NewsbeamError(told["message"])
-        failure.exit_code = told["exit_code"]
+    reported = reported_failure(work)
+    if reported is not None:
+        failure = NewsbeamError(reported["message"])
+        failure.exit_code = reported["exit_code"]
         return failure
     lines = [line for line in str(error).splitlines() if line.strip()]
     # Beam puts a worker's traceback into its message: the exception itself is the last line that

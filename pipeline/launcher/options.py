@@ -58,7 +58,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument(
         "--input_format",
         choices=tuple(FORMATS),
-        help="the format of all inputs (default: told by each file's ending)",
+        help="the format of all inputs (default: by each file's ending)",
     )
     corpus.add_argument(
         "--text_columns",

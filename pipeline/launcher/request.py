@@ -125,7 +125,7 @@ def wanted_languages(options: argparse.Namespace) -> list[str]:
 
 
 def read_settings(options: argparse.Namespace) -> ReadSettings:
-    """What the formats must be told."""
+    """What the formats must know."""
     csv_columns = tuple(options.csv_columns) if options.csv_columns else None
     return ReadSettings(options.shard_rows, csv_columns, options.tfds_data_dir)
 

@@ -94,7 +94,7 @@ class Run:
         with showing_progress(self._plan, work):
             run_to_end(pipeline, work, checks, explain_seconds)
 
-    def tell(self) -> dict[str, Any] | None:
+    def report(self) -> dict[str, Any] | None:
         """Prints what came out.
 
         Returns:

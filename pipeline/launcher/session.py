@@ -42,8 +42,8 @@ class Session:
         self.options, self.beam_options = options, beam_options
         self.bundle = open_bundle(options.model)
         self.then = second_bundle(options, self.bundle)
-        found = find_inputs(options.input, options.input_format)
-        self.inputs = apart(options.input, found, options.output)
+        inputs = find_inputs(options.input, options.input_format)
+        self.inputs = apart(options.input, inputs, options.output)
 
     def runs(self) -> Iterator[Run]:
         """The runs, each planned when the one before it has been carried out.

@@ -241,9 +241,9 @@ def in_order(probabilities: pa.Array, source: Source) -> pa.Array:
         BadFileError: if a list is of another length, or holds something else than probabilities.
     """
     labels = source.labels or ()
-    found = probabilities.drop_null()
-    flat = found.flatten().to_numpy(zero_copy_only=False)
-    lengths = pc.list_value_length(found).to_numpy(zero_copy_only=False)
+    known = probabilities.drop_null()
+    flat = known.flatten().to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(known).to_numpy(zero_copy_only=False)
     if (lengths != len(labels)).any() or not ((flat >= 0) & (flat <= 1)).all():
         raise BadFileError(
             source.path, f"its footer names {len(labels)} labels, and a row has no such list"

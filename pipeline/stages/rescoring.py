@@ -117,7 +117,7 @@ def merge_answers(
     """Puts the large model's answers in the place of the small one's.
 
     Where the large model failed, the small one's label stands: it is a label, if an unsure one,
-    and can be told by its `model` and low `score`.
+    and can be recognised by its `model` and low `score`.
 
     Args:
         table: what the small model has scored.

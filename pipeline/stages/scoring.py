@@ -73,7 +73,7 @@ class _ScoreDocuments(StageDoFn):
         return shard.becomes(table), {**counts, "model_ms": milliseconds_since(started)}
 
     def _measured(self, scored: tuple[Shard, dict[str, float]]) -> Shard:
-        """Tells Beam what was counted, in the thread that Beam's counters belong to."""
+        """Reports to Beam what was counted, in the thread that Beam's counters belong to."""
         shard, counts = scored
         measured = self.measure(**counts, **self.took_to_load("model_load_ms"))
         if counts["batches"]:  # the mean of this Table

@@ -47,7 +47,7 @@ class StageDoFn(beam.DoFn):
         return measured
 
     def measure(self, **measured: float) -> dict[str, float]:
-        """Tells Beam's own counters, under the names that the statistics have; gives it back."""
+        """Adds to Beam's own counters, under the names that the statistics have; gives it back."""
         for name, value in measured.items():
             if name.endswith(DISTRIBUTIONS):
                 Metrics.distribution("newsbeam", name).update(int(value))

@@ -1,4 +1,4 @@
-"""How a worker tells the person who started the run why it failed.
+"""How a worker reports to the person who started the run why it failed.
 
 Every runner wraps a worker's exception in its own way, often in pages of traceback. So the worker
 leaves the one line in the work folder, and whoever started the run reads it there. On a full disk
@@ -14,7 +14,7 @@ from pipeline import storage
 from pipeline.errors import NewsbeamError, one_line
 from pipeline.layout import FAILURE_PREFIX
 
-_told_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of this process
+_reported_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of this process
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def report_failures(work: str | None) -> Iterator[None]:
                 "exit_code": getattr(error, "exit_code", 1),
                 "known": isinstance(error, NewsbeamError | OSError),
             }
-            _told_here.setdefault(work, []).append(value)
+            _reported_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
                 name = f"{FAILURE_PREFIX}{uuid.uuid4().hex}.json"
                 storage.write_json(storage.join(work, name), value)
@@ -38,15 +38,15 @@ def report_failures(work: str | None) -> Iterator[None]:
 
 def reported_failure(work: str) -> dict[str, Any] | None:
     """What a worker has left: `message` and `exit_code`; of several, one that explains itself."""
-    told = list(_told_here.get(work, []))
+    reported = list(_reported_here.get(work, []))
     with suppress(OSError, ValueError):
-        told += [storage.read_json(path) for path in _paths(work)]
-    return max(told, key=lambda value: value["known"], default=None)
+        reported += [storage.read_json(path) for path in _paths(work)]
+    return max(reported, key=lambda value: value["known"], default=None)
 
 
 def forget_failures(work: str) -> None:
     """Deletes what workers have left, before a new try."""
-    _told_here.pop(work, None)
+    _reported_here.pop(work, None)
     storage.delete(_paths(work))
 
 

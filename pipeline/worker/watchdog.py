@@ -1,4 +1,4 @@
-"""Notices dead workers where the runner doesn't.
+"""A liveness check of workers, where the runner has none.
 
 Beam's local runners never retry, and wait for ever for a worker process that was killed (by the
 kernel, out of memory, most often). So each worker leaves its name in the work folder, and whoever
@@ -99,16 +99,16 @@ class Watchdog:
 
 def _children() -> list[psutil.Process]:
     """The worker processes that Beam has started below this one, also those still importing."""
-    found = []
+    processes = []
     for process in psutil.Process(os.getpid()).children(recursive=True):
         try:
             command = process.cmdline()
             is_worker = "sdk_worker_main" in " ".join(command) and not _is_copy(process, command)
             if is_worker and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def _is_copy(process: psutil.Process, command: list[str]) -> bool:

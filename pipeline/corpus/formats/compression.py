@@ -57,19 +57,19 @@ def before(head: bytes, stream: io.BufferedReader) -> io.BufferedReader:
 
 def read_some(stream: io.BufferedReader, size: int) -> bytes:
     """Reads `size` bytes, or what there is before the end or an error; the next call raises it."""
-    found: list[bytes] = []
+    blocks: list[bytes] = []
     while size > 0:
         try:
             content = stream.read1(size)
         except (OSError, *DECODING_ERRORS):
-            if not found:
+            if not blocks:
                 raise
             break
         if not content:
             break
-        found.append(content)
+        blocks.append(content)
         size -= len(content)
-    return b"".join(found)
+    return b"".join(blocks)
 
 
 def _ending(path: str) -> str | None:

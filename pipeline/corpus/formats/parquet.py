@@ -44,7 +44,7 @@ def read(
     Raises:
         BadFileError: if the file can't be read so far.
     """
-    assert rows is not None  # a footer always tells
+    assert rows is not None  # a footer always has them
     position, end = 0, start + rows
     try:
         with storage.open_input(path) as stream:

@@ -84,7 +84,7 @@ def by_prefix(text: str) -> str | None:
 
 
 def by_ending(path: str) -> str | None:
-    """The name of the format that a file's ending tells, if it tells one."""
+    """The name of the format that has a file's ending, if one has it."""
     for name, format in FORMATS.items():
         plain = without_ending(path) if format.is_text else path
         if plain.lower().endswith(format.endings):

@@ -50,7 +50,7 @@ def read(
     Raises:
         BadFileError: if a shard can't be read to its end.
     """
-    assert rows is not None  # the description always tells
+    assert rows is not None  # the description always has them
     if not rows:
         return
     import tensorflow_datasets as tfds
