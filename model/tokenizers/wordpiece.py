@@ -25,7 +25,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from model.disk import private_folder
