@@ -3,7 +3,6 @@
 What the commands share that measure bundles. `pipeline.score` is for anything larger.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model.bundle import Bundle
-from model.engines.choose import EngineChoice, batches_at_once, load_engine
-from model.engines.length_groups import cut_batches, pad
-from model.terminal import silent_descriptor
+from model.engines.choose import EngineChoice
+from model.engines.loading import load_scorer, load_tokenizer
 
 
 def read_labelled(bundle: Bundle, file: str, label_column: str) -> tuple[pa.Array, np.ndarray]:
@@ -60,23 +58,19 @@ class Labeller:
     """
 
     def __init__(self, bundle: Bundle, choice: EngineChoice):
-        with silent_descriptor():  # TensorFlow: seconds to import
-            from model.tokenizers.tokenizer import Tokenizer
-
         self._labels = len(bundle.labels)
-        self._batch_tokens = choice.batch_tokens
-        self._batches_at_once = batches_at_once(choice)
-        self._tokenizer = Tokenizer(bundle.transform_dir)
-        self._engine = load_engine(bundle, choice)
+        self._tokenize = load_tokenizer(bundle.transform_dir)
+        self._scorer = load_scorer(bundle, choice)
 
     def __call__(self, texts: pa.Array) -> np.ndarray:
-        """The probabilities of texts (strings, none null), float32 [rows, labels]."""
-        token_ids, _ = self._tokenizer(texts)
-        values, offsets = token_ids.values.to_numpy(), token_ids.offsets.to_numpy()
-        probabilities = np.empty((len(texts), self._labels), np.float32)
-        batches = list(cut_batches(np.diff(offsets), self._batch_tokens))
-        with ThreadPoolExecutor(self._batches_at_once) as pool:
-            scored = pool.map(lambda rows: self._engine(pad(values, offsets, rows)), batches)
-            for rows, found in zip(batches, scored, strict=True):
-                probabilities[rows] = found
+        """The probabilities of texts (strings, none null), float32 [rows, labels].
+
+        Raises:
+            ValueError: The network fails on one of them.
+        """
+        ids, _ = self._tokenize(texts)
+        values, offsets = ids.values.to_numpy(), ids.offsets.to_numpy()
+        probabilities, failures, _ = self._scorer.score(values, offsets, self._labels)
+        for row, reason in sorted(failures.items()):
+            raise ValueError(f"the network fails on text {row + 1}: {reason}")
         return probabilities

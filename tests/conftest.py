@@ -163,13 +163,13 @@ def fake(tmp_path_factory) -> str:
 @pytest.fixture
 def play(monkeypatch, tmp_path):
     """Lets the fake model play in this process, and keeps fingerprints out of the home folder."""
-    import pipeline.stages.scoring
+    import model.engines.loading
     import pipeline.stages.tokenizing
     from fakes import FakeEngine, fake_tokenizer
 
     engine = FakeEngine()
     monkeypatch.setattr(pipeline.stages.tokenizing, "load_tokenizer", lambda _: fake_tokenizer)
-    monkeypatch.setattr(pipeline.stages.scoring, "load_engine", lambda *_: engine)
+    monkeypatch.setattr(model.engines.loading, "load_engine", lambda *_: engine)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # Half of a short run's time goes into looking for state and timers, which we have none of.
     nothing = (set(), set())

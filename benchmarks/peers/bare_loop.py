@@ -17,12 +17,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Labels the corpus; tells when all was `ready` and when the last label was `done`."""
     from model.bundle import load_bundle
     from model.engines.choose import choose_engine
-    from model.tokenizers.tokenizer import Tokenizer
+    from model.engines.loading import load_scorer, load_tokenizer
     from pipeline.launcher.options import SHARD_ROWS
-    from pipeline.stages.scoring import load_scorer
 
     bundle = load_bundle(options.model)
-    tokenize = Tokenizer(bundle.transform_dir)
+    tokenize = load_tokenizer(bundle.transform_dir)
     scorer = load_scorer(bundle, choose_engine(bundle.model["kind"], options.engine))
     ids, texts = read_texts(options.input, bundle.text_columns, options.rows)
     scores: list[np.ndarray] = []

@@ -1,19 +1,10 @@
-"""Which engine runs a network, in which precision and in how large batches.
-
-An engine is a callable: token ids (int32 [batch, length], 0 pads) -> probabilities (float32
-[batch, labels]). Several threads may call it. There is one file an engine.
-"""
+"""Which engine runs a network, in which precision and in how large batches."""
 
 import importlib.util
-from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
+from model.engines.processor import has_gpu
 
-from model.bundle import Bundle
-from model.engines.processor import cores, has_gpu
-
-Engine = Callable[[np.ndarray], np.ndarray]
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -73,21 +64,3 @@ def choose_engine(
     if name == "tensorflow" and on_gpu:
         measured = GPU_BATCH_TOKENS
     return EngineChoice(name, precision, batch_tokens or measured)
-
-
-def load_engine(bundle: Bundle, choice: EngineChoice) -> Engine:
-    """Loads a bundle's network into an engine."""
-    if choice.name == "openvino":
-        from model.engines.openvino_engine import OpenVINOEngine
-
-        return OpenVINOEngine(bundle.saved_model_dir, choice.precision)
-    from model.engines.tensorflow_engine import TensorFlowEngine
-
-    return TensorFlowEngine(bundle.saved_model_dir)
-
-
-def batches_at_once(choice: EngineChoice) -> int:
-    """How many threads should call an engine in this process at a time."""
-    if choice.name == "tensorflow" and has_gpu():
-        return 2  # one batch is copied to the card while it computes another
-    return cores()

@@ -14,9 +14,10 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from model.engines.cascade_rules import check_pair, is_unsure, model_names
+from model.engines.loading import Tokenize
+from model.engines.scorer import Scorer
 from pipeline.corpus.documents import DICTIONARY, Shard
 from pipeline.stages import scoring, tokenizing
-from pipeline.stages.batches import Scorer
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since
 
@@ -32,7 +33,7 @@ class Model:
         scorer: token ids -> probabilities.
     """
 
-    tokenize: tokenizing.Tokenize
+    tokenize: Tokenize
     scorer: Scorer
 
 

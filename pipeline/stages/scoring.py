@@ -17,15 +17,14 @@ from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
 from model.bundle import Bundle
-from model.engines.choose import EngineChoice, batches_at_once, load_engine
-from model.engines.processor import no_bfloat16
+from model.engines import loading
+from model.engines.choose import EngineChoice
+from model.engines.scorer import EngineError, Scorer
 from pipeline.corpus.documents import DICTIONARY, MODEL, Shard
 from pipeline.errors import NewsbeamError
-from pipeline.stages.batches import Scorer
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since
 from pipeline.worker.failures import report_failures
-from pipeline.worker.tensorflow_setup import import_tensorflow
 
 
 @dataclass
@@ -85,13 +84,12 @@ def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     """Loads a bundle's network with its engine and token budget.
 
     Raises:
-        NewsbeamError: if the plan says bfloat16 and this processor hasn't got it.
+        NewsbeamError: if this machine can't run it.
     """
-    if choice.precision == "bfloat16" and (reason := no_bfloat16()) is not None:
-        raise NewsbeamError(f"{reason}; score with --precision float32")
-    if choice.name == "tensorflow":
-        import_tensorflow()
-    return Scorer(load_engine(bundle, choice), choice.batch_tokens, batches_at_once(choice))
+    try:
+        return loading.load_scorer(bundle, choice)
+    except EngineError as error:
+        raise NewsbeamError(str(error)) from error
 
 
 def score_table(

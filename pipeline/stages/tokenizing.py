@@ -1,21 +1,18 @@
 """TokenizeDocuments: a shard of documents -> the same with token ids."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
+from model.engines.loading import Tokenize, load_tokenizer
 from pipeline.corpus.documents import Shard
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since
-from pipeline.worker.tensorflow_setup import import_tensorflow
-
-Tokenize = Callable[[pa.Array], tuple[pa.ListArray, pa.Array]]
 
 
 @dataclass
@@ -47,16 +44,6 @@ class _TokenizeDocuments(StageDoFn):
             **self.took_to_load("tokenizer_load_ms"),
         )
         yield shard.becomes(table, **measured)
-
-
-def load_tokenizer(transform_dir: str) -> Any:
-    """Loads a bundle's `transform` folder as a `Tokenize`."""
-    import_tensorflow()
-    from model.tokenizers.tokenizer import (
-        Tokenizer,  # TensorFlow: in the worker, not in the launcher
-    )
-
-    return Tokenizer(transform_dir)
 
 
 def tokenize_table(table: pa.Table, tokenize: Tokenize) -> pa.Table:

@@ -68,11 +68,11 @@ class FakeEngine:
 
 def play_model(seconds: float = 0.0) -> None:
     """Puts tokenizer and engine in the places where a worker loads the bundle's."""
-    import pipeline.stages.scoring
+    import model.engines.loading
     import pipeline.stages.tokenizing
 
     pipeline.stages.tokenizing.load_tokenizer = lambda _: fake_tokenizer
-    pipeline.stages.scoring.load_engine = lambda *_: FakeEngine(seconds)
+    model.engines.loading.load_engine = lambda *_: FakeEngine(seconds)
 
 
 def write_jsonl(path: Path, rows: int, seed: int = 0) -> Path:

@@ -11,10 +11,10 @@ import pytest
 from pytest import approx
 
 from fakes import fake_bundle
+from model.engines.scorer import Scorer
 from outputs import manifest, rows
 from pipeline.corpus.documents import DICTIONARY
 from pipeline.score import score
-from pipeline.stages.batches import Scorer
 from pipeline.stages.rescoring import Model, answer, merge_answers, unsure_rows
 from toys import TOY_TEXTS, TOY_WORDS
 

@@ -53,7 +53,7 @@ def test_a_signal_ends_a_busy_run_at_once(zygote, argv, output, number):
 def test_a_second_run_on_the_same_output_is_told_who_holds_it(zygote, argv, output):
     # The first run starts a second one itself, while it is busy.
     second = (
-        "import os, json, fakes, pipeline.stages.scoring\n"
+        "import os, json, fakes, model.engines.loading\n"
         "fakes.play_model()\n"
         "from pipeline.launcher import launch\n"
         "real = launch.threading.Thread.start\n"

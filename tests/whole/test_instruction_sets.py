@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from model.bundle import load_bundle
-from model.engines.choose import EngineChoice, load_engine
+from model.engines.choose import EngineChoice
+from model.engines.loading import load_engine
 from model.engines.processor import CPUINFO, no_bfloat16
 from places import ROOT
 

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
+from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import DICTIONARY, ReadSettings
 from pipeline.corpus.planner import make_plan
 from pipeline.output.checkpoints import finished_files, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
-from pipeline.stages.batches import Scorer
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table

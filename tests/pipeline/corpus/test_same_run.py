@@ -32,7 +32,6 @@ def elsewhere(monkeypatch):
         if versions:
             newer = lambda name="newsbeam": versions[name]  # noqa: E731
             monkeypatch.setattr("pipeline.launcher.request.package_version", newer)
-        monkeypatch.setattr("pipeline.stages.scoring.import_tensorflow", lambda: None)
 
     return go
 

@@ -15,7 +15,7 @@ def run(tmp_path, fake, play, monkeypatch):
 
     def lacks(launcher=None, worker=None):
         monkeypatch.setattr("pipeline.launcher.run.no_bfloat16", lambda: launcher)
-        monkeypatch.setattr("pipeline.stages.scoring.no_bfloat16", lambda: worker)
+        monkeypatch.setattr("model.engines.loading.no_bfloat16", lambda: worker)
 
     def run(*options, precision="bfloat16"):
         where = ["--input", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out")]

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
+from model.engines.scorer import Scorer
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
@@ -14,7 +15,6 @@ from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output import folder, parts
 from pipeline.output.checkpoints import read_stats, write_checkpoint
 from pipeline.stages import publishing
-from pipeline.stages.batches import Scorer
 from pipeline.stages.context import RunContext
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table

@@ -33,9 +33,7 @@ class Shifted(FakeEngine):
 def cascade(tmp_path, play, monkeypatch):
     """A function that scores `news/` with two fake bundles, and says with which exit code."""
     engines = {"fake": play, "second": Shifted()}
-    monkeypatch.setattr(
-        "pipeline.stages.scoring.load_engine", lambda bundle, _: engines[bundle.name]
-    )
+    monkeypatch.setattr("model.engines.loading.load_engine", lambda bundle, _: engines[bundle.name])
     write_jsonl(tmp_path / "news" / "a.jsonl", 120, seed=1)
     models = fake_bundle(tmp_path / "first"), fake_bundle(tmp_path / "second", "second")
 

@@ -6,9 +6,9 @@ import pytest
 from pytest import approx
 
 from model.engines.choose import EngineChoice
+from model.engines.scorer import Scorer
 from pipeline.corpus.documents import DICTIONARY
 from pipeline.errors import NewsbeamError
-from pipeline.stages.batches import Scorer
 from pipeline.stages.scoring import load_scorer, score_table
 from toys import token_ids_of
 
@@ -76,7 +76,8 @@ def test_no_rows_and_no_texts():
 
 @pytest.mark.numerical
 def test_the_batch_does_not_matter(toy_bundle):
-    from model.engines.choose import EngineChoice, load_engine
+    from model.engines.choose import EngineChoice
+    from model.engines.loading import load_engine
     from model.tokenizers.tokenizer import Tokenizer
 
     texts = ["the team won", "war", "market fell the market fell new chip", "nothing known", "new"]
@@ -91,21 +92,34 @@ def test_the_batch_does_not_matter(toy_bundle):
             assert together == approx(alone, abs=1e-5)
 
 
-def test_tensorflow_is_imported_quietly_before_its_engine(monkeypatch):
-    calls = []
-    monkeypatch.setattr("pipeline.stages.scoring.import_tensorflow", lambda: calls.append("import"))
-    monkeypatch.setattr("pipeline.stages.scoring.load_engine", lambda *_: calls.append("engine"))
-    for name in ("tensorflow", "openvino"):
-        assert load_scorer(None, EngineChoice(name, "float32", 512)).batch_tokens == 512
-    assert calls == ["import", "engine", "engine"]
-
-
 def test_a_worker_without_bfloat16_says_so(monkeypatch):
-    monkeypatch.setattr("pipeline.stages.scoring.no_bfloat16", lambda: "w-3 has none")
-    monkeypatch.setattr("pipeline.stages.scoring.load_engine", lambda *_: None)
+    monkeypatch.setattr("model.engines.loading.no_bfloat16", lambda: "w-3 has none")
+    monkeypatch.setattr("model.engines.loading.load_engine", lambda *_: None)
     message = "^w-3 has none; score with --precision float32$"
     with pytest.raises(NewsbeamError, match=message):
         load_scorer(None, EngineChoice("openvino", "bfloat16", 512))
     load_scorer(None, EngineChoice("openvino", "float32", 512))
-    monkeypatch.setattr("pipeline.stages.scoring.no_bfloat16", lambda: None)
+    monkeypatch.setattr("model.engines.loading.no_bfloat16", lambda: None)
     load_scorer(None, EngineChoice("openvino", "bfloat16", 512))
+
+
+def test_rows_of_one_text_share_its_failure():
+    def fails(token_ids):
+        if (token_ids == 3).any():
+            raise ValueError("poison")
+        first = token_ids[:, :1].astype(np.float32)
+        return np.concatenate([first, -first], axis=1)
+
+    table = pa.table(
+        {
+            "text": ["good", "bad", None, "bad"],
+            "error": pa.array([None, None, "blank: no text", None], pa.string()),
+            "token_ids": token_ids_of(["good", "bad", None, "bad"], [[2], [3], [], [3]]),
+        }
+    )
+    scored, counts = score_table(table, Scorer(fails, 100), LABELS)
+    poison = "model: ValueError: poison"
+    assert scored["error"].to_pylist() == [None, poison, "blank: no text", poison]
+    assert scored["label"].to_pylist() == ["no", None, None, None]
+    assert scored["probabilities"].to_pylist() == [[2.0, -2.0], None, None, None]
+    assert counts["scored_rows"] == 2

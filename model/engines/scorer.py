@@ -5,19 +5,27 @@ fails is split until the bad rows stand alone; one that runs out of memory is ha
 budget with it for the rest of the process.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model.engines.choose import Engine
 from model.engines.length_groups import cut_batches, pad, padded_length
+
+# Token ids (int32 [batch, length], 0 pads) -> probabilities (float32 [batch, labels]); several
+# threads may call it. There is one file an engine.
+Engine = Callable[[np.ndarray], np.ndarray]
+
+
+class EngineError(RuntimeError):
+    """This machine can't run the network, whatever the texts are."""
 
 
 class Scorer:
     """An engine with a token budget; a worker process has one and all its threads share it.
 
     Args:
-        engine: token ids (int32 [batch, length]) -> probabilities (float32 [batch, labels]).
+        engine: runs the network.
         batch_tokens: rows times padded length of a batch, at the most.
         at_once: how many batches are under way at a time.
     """

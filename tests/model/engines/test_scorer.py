@@ -1,14 +1,9 @@
 """Batches on which the model fails, and what is counted."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from pipeline.stages.batches import Scorer, is_out_of_memory
-from pipeline.stages.scoring import score_table
-from toys import token_ids_of
-
-LABELS = ("a", "b")
+from model.engines.scorer import Scorer, is_out_of_memory
 
 
 def texts(lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -29,6 +24,23 @@ class Engine:
         self.fails(token_ids)
         first = token_ids[:, :1].astype(np.float32)
         return np.concatenate([first, -first], axis=1)
+
+
+def sums(token_ids):
+    """An engine whose first probability tells the sum of a text's ids."""
+    return np.stack([token_ids.sum(1), (token_ids > 0).sum(1)], 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("budget", [1, 16, 64, 10_000])
+def test_every_text_gets_its_own_result(budget):
+    lengths = [3, 0, 17, 4, 4, 9]
+    values = np.arange(1, sum(lengths) + 1, dtype=np.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    scores, failures, counts = Scorer(sums, budget).score(values, offsets, 2)
+    ends = np.cumsum(lengths)
+    expected = [values[end - length : end].sum() for end, length in zip(ends, lengths, strict=True)]
+    assert scores[:, 0].tolist() == expected and scores[:, 1].tolist() == lengths
+    assert failures == {} and counts["batches"] >= 1
 
 
 def test_bad_rows_stand_alone_in_the_end():
@@ -107,23 +119,3 @@ def test_a_row_that_never_fits_is_a_row_in_error():
 )
 def test_is_out_of_memory(error, expected):
     assert is_out_of_memory(error) == expected
-
-
-def test_rows_of_one_text_share_its_failure():
-    def fails(token_ids):
-        if (token_ids == 3).any():
-            raise ValueError("poison")
-
-    table = pa.table(
-        {
-            "text": ["good", "bad", None, "bad"],
-            "error": pa.array([None, None, "blank: no text", None], pa.string()),
-            "token_ids": token_ids_of(["good", "bad", None, "bad"], [[2], [3], [], [3]]),
-        }
-    )
-    scored, counts = score_table(table, Scorer(Engine(fails), 100), LABELS)
-    poison = "model: ValueError: poison"
-    assert scored["error"].to_pylist() == [None, poison, "blank: no text", poison]
-    assert scored["label"].to_pylist() == ["a", None, None, None]
-    assert scored["probabilities"].to_pylist() == [[2.0, -2.0], None, None, None]
-    assert counts["scored_rows"] == 2
