@@ -84,7 +84,8 @@ class _Lease:
                 self._write(0)
                 return
             except PreconditionFailed:
-                pass
+                if self._is_ours():  # it was made, but the store's answer was lost
+                    return
             try:
                 self._blob.reload()
                 age = time.time() - self._blob.updated.timestamp()

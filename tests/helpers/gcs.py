@@ -1,7 +1,10 @@
 """Google Cloud Storage in this process: the emulator, with what it leaves out of the protocol."""
 
+import io
+import json
 import re
 import socket
+import time
 from http import HTTPStatus
 
 from gcp_storage_emulator import exceptions as emulator_errors
@@ -11,7 +14,21 @@ BUCKET = "news"
 
 
 class Requests(list):
-    """Method and path of every request that was served."""
+    """Method and path of every request that was served.
+
+    Attributes:
+        trouble: given a request's method and path, and how many were before it, says what goes
+            wrong: a status that is answered in place of what was asked for; a negative one where
+            that is done, and only the answer is lost.
+        page: objects that one answer to a listing holds, at the most.
+        delay: seconds that a listing takes.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.trouble = lambda method, path, number: None
+        self.page = 1000
+        self.delay = 0.0
 
     def listings(self) -> int:
         """How often a bucket was listed."""
@@ -39,19 +56,46 @@ def start(monkeypatch) -> tuple[emulator.Server, Requests]:
 
     class Handler(emulator.RequestHandler):
         def do_GET(self):
-            self._note("GET")
-            super().do_GET()
+            self._serve("GET", super().do_GET)
 
         def do_POST(self):
-            self._note("POST")
-            super().do_POST()
+            self._serve("POST", super().do_POST)
+
+        def do_PUT(self):
+            self._serve("PUT", super().do_PUT)
 
         def do_DELETE(self):
-            self._note("DELETE")
-            super().do_DELETE()
+            self._serve("DELETE", super().do_DELETE)
 
-        def _note(self, method):
-            requests.append((method, self.path.split("?")[0]))
+        def _serve(self, method, serve):
+            path = self.path.split("?")[0]
+            status = requests.trouble(method, path, len(requests))
+            requests.append((method, path))
+            if status is None:
+                serve()
+                return
+            if status < 0:
+                answer, self.wfile = self.wfile, io.BytesIO()
+                serve()
+                self.wfile = answer
+            else:
+                emulator._read_raw_data(self)
+            self.send_response(abs(status))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def listed(request, response, storage):
+        """The emulator answers with all objects at once; a store does so page by page."""
+        time.sleep(requests.delay)
+        emulator.objects.ls(request, response, storage)
+        if response.status != HTTPStatus.OK:
+            return
+        whole = json.loads(response._content)
+        start = int((request.query.get("pageToken") or ["0"])[0])
+        page = {**whole, "items": whole["items"][start : start + requests.page]}
+        if start + requests.page < len(whole["items"]):
+            page["nextPageToken"] = str(start + requests.page)
+        response.json(page)
 
     def insert(request, response, storage):
         wanted = request.query.get("ifGenerationMatch")
@@ -65,11 +109,11 @@ def start(monkeypatch) -> tuple[emulator.Server, Requests]:
                 response.status = HTTPStatus.PRECONDITION_FAILED
                 response.json({"error": {"code": 412, "message": "conditionNotMet"}})
                 return
-        original(request, response, storage)
+        emulator.objects.insert(request, response, storage)
 
-    original = emulator.objects.insert
+    replaced = {emulator.objects.insert: insert, emulator.objects.ls: listed}
     handlers = tuple(
-        (path, {m: insert if h is original else h for m, h in methods.items()})
+        (path, {m: replaced.get(handler, handler) for m, handler in methods.items()})
         for path, methods in emulator.HANDLERS
     )
     monkeypatch.setattr(emulator, "HANDLERS", handlers)

@@ -1,11 +1,13 @@
 """Corpus, bundle and labels on gs://: Google's own client over HTTP against an emulator."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gcp_storage_emulator.handlers import objects
 
 import gcs
 from fakes import fake_bundle
@@ -64,6 +66,34 @@ def test_files_in_a_store(store):
     for missing in (storage.read_json, storage.size):
         with pytest.raises(FileNotFoundError):
             missing("gs://news/none.json")
+
+
+def test_a_folder_is_deleted_by_a_hundred(store):
+    """80,000 checkpoints with some requests each would take hours inside the commit."""
+    for number in range(120):
+        storage.write_bytes(f"gs://news/out/work/{number:03d}", b"x")
+    storage.write_bytes("gs://news/out/work-of-another", b"x")
+    store.clear()
+    storage.delete_folder("gs://news/out/work")
+    assert Counter(store)["POST", "/batch/storage/v1"] == 2
+    assert len(store) <= 2 + 3  # a listing, and what the client asks of the bucket
+    assert names("gs://news/**") == ["out/work-of-another"]
+    store.clear()
+    storage.delete([f"gs://news/out/{name}" for name in ("never-was", "work-of-another")])
+    assert Counter(store)["POST", "/batch/storage/v1"] == 1
+    assert names("gs://news/**") == []
+
+
+def test_an_object_that_cannot_be_deleted_is_an_error(store, monkeypatch):
+    storage.write_bytes("gs://news/a", b"x")
+
+    def forbidden(request, item, storage, bucket, name, meta, response):
+        response.write("HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n\r\n{}\r\n")
+        return True
+
+    monkeypatch.setitem(objects._BATCH_METHOD_HANDLERS, "DELETE", forbidden)
+    with pytest.raises(PermissionError, match="HTTP status 403"):
+        storage.delete(["gs://news/a"])
 
 
 def test_a_failed_write_leaves_nothing(store):
