@@ -282,10 +282,10 @@ def test_a_process_is_measured_with_its_children():
 subprocess.run([sys.executable, "-c", {child!r}])
 print('{{"rows": 7}}')
 """
-    told = run_process([sys.executable, "-c", parent], {})
-    assert told["rows"] == 7
-    assert told["peak_bytes"] > 200_000_000
-    assert told["seconds"] >= 1.5
+    recorded = run_process([sys.executable, "-c", parent], {})
+    assert recorded["rows"] == 7
+    assert recorded["peak_bytes"] > 200_000_000
+    assert recorded["seconds"] >= 1.5
     with pytest.raises(Failed, match="exit code 3: why"):
         run_process(
             [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"], {}
@@ -331,8 +331,8 @@ def options_of(corpus: Path, bundle, output: Path, rows: int | None = None):
 def test_the_bare_loop_labels_as_the_pipeline_does(corpus, toy_bundle, our_labels, tmp_path):
     from benchmarks.peers.bare_loop import run
 
-    told = run(options_of(corpus, toy_bundle, tmp_path / "labels.parquet"))
-    assert told["rows"] == len(our_labels) == 36
+    recorded = run(options_of(corpus, toy_bundle, tmp_path / "labels.parquet"))
+    assert recorded["rows"] == len(our_labels) == 36
     assert len({label for _, label in our_labels}) > 1
     assert labels_of(tmp_path / "labels.parquet") == our_labels
 
@@ -349,8 +349,8 @@ def test_beams_idiom_labels_as_the_pipeline_does(corpus, toy_bundle, our_labels,
 def test_keras_padded_labels_as_the_pipeline_does(corpus, toy_bundle, our_labels, tmp_path):
     from benchmarks.peers.keras_padded import run
 
-    told = run(options_of(corpus, toy_bundle, tmp_path / "labels.parquet", 25))
-    assert told["rows"] == 25
+    recorded = run(options_of(corpus, toy_bundle, tmp_path / "labels.parquet", 25))
+    assert recorded["rows"] == 25
     assert labels_of(tmp_path / "labels.parquet") == our_labels[:25]
 
 
@@ -361,9 +361,9 @@ import json
 from benchmarks import gpu
 from model.networks.transformer import transformer_spec
 spec = transformer_spec(50, 256, 4, embed=4, key_size=2, feed_forward=4, dense=4)
-told = gpu.measure_network(spec, 16, 1)
-print(gpu.table("toy card", gpu.matrix_rate(64, 1), {"toy": told}))
-print(json.dumps({**told, "card": gpu.card()}))
+recorded = gpu.measure_network(spec, 16, 1)
+print(gpu.table("toy card", gpu.matrix_rate(64, 1), {"toy": recorded}))
+print(json.dumps({**recorded, "card": gpu.card()}))
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiles faster
@@ -371,10 +371,12 @@ print(json.dumps({**told, "card": gpu.card()}))
         [sys.executable, "-c", code],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    told = json.loads(done.stdout.splitlines()[-1])
-    rates = [told[f"{work}_{way}"] for work in ("train", "score") for way in ("grouped", "padded")]
+    recorded = json.loads(done.stdout.splitlines()[-1])
+    rates = [
+        recorded[f"{work}_{way}"] for work in ("train", "score") for way in ("grouped", "padded")
+    ]
     assert min(rates) > 0
-    assert told["card"] is None
+    assert recorded["card"] is None
     assert "| toy | train |" in done.stdout and "| toy | score |" in done.stdout
 
 

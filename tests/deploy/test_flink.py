@@ -57,8 +57,10 @@ class Cluster:
 
     def ask(self, what):
         """Asks Flink's REST interface."""
-        with urllib.request.urlopen(f"http://localhost:{self.ports['REST_PORT']}/{what}") as told:
-            return json.load(told)
+        with urllib.request.urlopen(
+            f"http://localhost:{self.ports['REST_PORT']}/{what}"
+        ) as recorded:
+            return json.load(recorded)
 
     def pool(self):
         """The process id of the worker pool."""
@@ -86,9 +88,9 @@ def texts(rows, first=0):
     words = WORDS[np.random.default_rng(first).integers(0, len(WORDS), (rows, 2))]
     numbers = np.arange(first, first + rows).astype(str)
     titles = [None if number % 50 == 0 else one for number, one in enumerate(words[:, 0])]
-    told = np.char.add(np.char.add(words[:, 1], " "), numbers)
-    told[::50] = ""
-    return pa.table({"key": numbers, "title": titles, "description": told})
+    recorded = np.char.add(np.char.add(words[:, 1], " "), numbers)
+    recorded[::50] = ""
+    return pa.table({"key": numbers, "title": titles, "description": recorded})
 
 
 class Watch:
@@ -103,7 +105,7 @@ class Watch:
         self._seen: dict[str, tuple[str, str, int]] = {}
 
     def workers(self, source, but=()):
-        """Rows by worker, but for some of them, in the finished files of such a source."""
+        """Rows by worker, but for some of them, in the checkpoints of such a source."""
         for path in self._output.glob("_work-*/*-*.parquet"):
             if path.name not in self._seen:
                 stats = read_stats(str(path))[0]

@@ -153,7 +153,7 @@ def test_network_of_no_known_kind():
         ),
     ],
 )
-def test_a_damaged_bundle_is_told_in_one_line(copy, damage, message):
+def test_a_damaged_bundle_is_one_line(copy, damage, message):
     damage(copy)
     with pytest.raises(BundleError) as caught:
         load_bundle(copy)

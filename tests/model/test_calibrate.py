@@ -103,7 +103,7 @@ def test_figures_of_the_old_probabilities_are_taken_away(toy_bundle, corpus, tmp
         ({"--output": "."}, "holds something else than a bundle"),
     ],
 )
-def test_wrong_use_is_told_in_one_line(toy_bundle, corpus, capsys, changes, message):
+def test_wrong_use_is_one_line(toy_bundle, corpus, capsys, changes, message):
     flags = {"--model": toy_bundle.path, "--input": corpus, "--label_column": "label"} | changes
     assert main([word for pair in flags.items() for word in pair]) == 2
     error = capsys.readouterr().err

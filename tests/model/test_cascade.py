@@ -226,11 +226,11 @@ def test_rows_equal_a_plain_loop(
         assert row["score"] == max(row["probabilities"])
     if confidence == 0.75:
         assert min(decided.values()) >= 10
-    told = manifest(output)
-    assert {"toy": 0, "large": 0, **told["stats"]["rows_by_model"]} == decided
-    assert told["metrics"]["then_rows"] == decided["large"]
-    assert ("then_ms" in told["metrics"]) == (decided["large"] > 0)
-    assert told["then"]["bundle"]["digest"] == large_bundle.digest
+    recorded = manifest(output)
+    assert {"toy": 0, "large": 0, **recorded["stats"]["rows_by_model"]} == decided
+    assert recorded["metrics"]["then_rows"] == decided["large"]
+    assert ("then_ms" in recorded["metrics"]) == (decided["large"] > 0)
+    assert recorded["then"]["bundle"]["digest"] == large_bundle.digest
     sentence = (
         f"toy decided {decided['toy']} row{'s' * (decided['toy'] != 1)}, large the "
         f"{decided['large']} with a score below {confidence:g}"

@@ -60,7 +60,7 @@ def test_it_measures_and_records(toy_bundle, labelled, tmp_path, capsys):
 
 
 def test_what_cannot_be_measured(toy_bundle, labelled, tmp_path, capsys):
-    def told(*changes):
+    def said(*changes):
         arguments = {"--model": toy_bundle.path, "--input": labelled, "--label_column": "label"}
         arguments.update(changes)
         code = evaluate.main([str(word) for pair in arguments.items() for word in pair])
@@ -68,11 +68,11 @@ def test_what_cannot_be_measured(toy_bundle, labelled, tmp_path, capsys):
         assert (code, error.count("\n")) == (2, 1)
         return error
 
-    assert "there is no such folder" in told(("--model", tmp_path / "none"))
-    assert "none.parquet: there is no such file" in told(("--input", tmp_path / "none.parquet"))
+    assert "there is no such folder" in said(("--model", tmp_path / "none"))
+    assert "none.parquet: there is no such file" in said(("--input", tmp_path / "none.parquet"))
     expected = "has no column class, it has title, description, label"
-    assert expected in told(("--label_column", "class"))
-    assert "none of the bundle's labels" in told(("--label_column", "title"))
+    assert expected in said(("--label_column", "class"))
+    assert "none of the bundle's labels" in said(("--label_column", "title"))
 
 
 def test_the_shipped_bundle_says_what_it_is_worth():

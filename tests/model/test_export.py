@@ -75,7 +75,7 @@ def toy_weights(toy_bert, tmp_path_factory):
     return folder
 
 
-def test_the_bundle_is_the_network_and_tells_how_it_was_trained(
+def test_the_bundle_is_the_network_and_says_how_it_was_trained(
     toy_weights, toy_bert_prepared, tmp_path, capsys
 ):
     output = tmp_path / "bundle"

@@ -169,7 +169,7 @@ def test_resuming_with_other_settings_is_refused(toy_prepared, tmp_path, capsys)
         (["--prepared", "nowhere"], "nowhere is no prepared data: it has no prepared.json"),
     ],
 )
-def test_wrong_use_is_told_in_one_line(toy_prepared, tmp_path, capsys, flags, message):
+def test_wrong_use_is_one_line(toy_prepared, tmp_path, capsys, flags, message):
     try:
         code = run(toy_prepared, tmp_path / "out", *flags)
     except SystemExit as stop:

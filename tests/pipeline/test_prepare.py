@@ -151,7 +151,7 @@ def test_the_same_command_again_has_nothing_to_do(prepared, capsys):
     assert (prepared / "prepared.json").stat().st_mtime_ns == before
 
 
-def test_other_data_are_replaced_only_when_told(prepared, capsys):
+def test_other_data_are_replaced_only_on_request(prepared, capsys):
     corpus = prepared.parent / "toys.parquet"
     assert run(*flags(prepared, corpus, "--limit", 3)) == 2
     assert "holds data prepared otherwise; use another --output" in capsys.readouterr().err
@@ -182,7 +182,7 @@ def test_data_of_an_older_version_are_not_taken_for_these(prepared, tmp_path, ca
         ({"--vocabsize": 9}, "unknown option --vocabsize; did you mean --vocab_size?"),
     ],
 )
-def test_wrong_use_is_told_in_one_line(tmp_path, capsys, changes, message):
+def test_wrong_use_is_one_line(tmp_path, capsys, changes, message):
     (pattern,) = write("parquet", tmp_path)
     words = flags(tmp_path / "prepared", pattern)
     arguments = dict(zip(words[::2], words[1::2], strict=True)) | changes

@@ -1,4 +1,4 @@
-"""Progress: finished files against the plan, on a terminal, in a pipe, from another terminal."""
+"""Progress: checkpoints against the plan, on a terminal, in a pipe, from another terminal."""
 
 import dataclasses
 import gzip
@@ -85,7 +85,7 @@ def test_files_that_are_gone_still_count(tmp_path):
     assert finished.look().rows == 100
 
 
-def test_unknown_rows_are_told_by_bytes(tmp_path):
+def test_unknown_rows_are_estimated_by_bytes(tmp_path):
     plan = text_plan(tmp_path)
     work = tmp_path / "work"
     finished = FinishedWork(plan, str(work))

@@ -50,7 +50,7 @@ def test_a_signal_ends_a_busy_run_at_once(zygote, argv, output, number):
     assert len(rows(output)) == 120
 
 
-def test_a_second_run_on_the_same_output_is_told_who_holds_it(zygote, argv, output):
+def test_a_second_run_on_the_same_output_hears_who_holds_it(zygote, argv, output):
     # The first run starts a second one itself, while it is busy.
     second = (
         "import os, json, fakes, model.engines.loading\n"

@@ -1,4 +1,4 @@
-"""The same labels on every processor: oneDNN is told to use no more than an older one has.
+"""The same labels on every processor: oneDNN may use no more than an older one has.
 
 Real networks only below AVX512: OpenVINO's own kernels heed no cap, and with a toy's few numbers
 the two sorts of kernels together crash.

@@ -34,7 +34,7 @@ def test_a_card_gets_tensorflow_and_large_batches_wherever_it_is_planned(machine
     assert choose_engine("bert", "openvino") == EngineChoice("openvino", "float32", 1024)
 
 
-def test_without_openvino_tensorflow_and_whoever_names_it_is_told(machine):
+def test_without_openvino_tensorflow_and_whoever_names_it_reads_so(machine):
     machine(openvino=False)
     assert choose_engine("transformer") == EngineChoice("tensorflow", "float32", 16384)
     with pytest.raises(ValueError, match="OpenVINO is not installed"):

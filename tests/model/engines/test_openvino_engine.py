@@ -33,7 +33,7 @@ def test_threads_that_are_the_first_to_call_it_do_not_wait_for_ever(toy_bundle):
         assert done.stdout == "all have answered\n"
 
 
-def test_nobody_is_told_of_it(toy_bundle, tmp_path):
+def test_it_reports_to_nobody(toy_bundle, tmp_path):
     code = (
         "import os, sys\n"
         "sys.addaudithook(lambda event, _: print(event) if event == 'os.fork' else None)\n"

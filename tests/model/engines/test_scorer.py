@@ -13,7 +13,7 @@ def texts(lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Engine:
-    """Answers with the first token id of each row; fails as it is told."""
+    """Answers with the first token id of each row; fails where it shall."""
 
     def __init__(self, fails):
         self.fails = fails

@@ -53,7 +53,7 @@ def test_probabilities_are_the_networks(architecture, activation, pooling, num_l
     spec = bert.bert_spec(architecture, **settings, layer_norm_epsilon=0.1)
     network = drawn_bert(spec)
     expected = plain(network)
-    assert np.ptp(expected, axis=0).max() > 0.05  # the texts are told apart
+    assert np.ptp(expected, axis=0).max() > 0.05  # the texts differ
     assert np.allclose(served(spec, network), expected, rtol=0, atol=1e-6)
 
 

@@ -20,7 +20,7 @@ def test_ids_and_lengths(tokenizer):
     assert tokens.to_pylist() == [3, 0, 2, 0]
 
 
-def test_long_texts_are_cut_and_their_length_is_told(tokenizer):
+def test_long_texts_are_cut_and_their_length_is_counted(tokenizer):
     token_ids, tokens = tokenizer(pa.array(["war " * 16, "war " * 17]))
     assert token_ids.to_pylist() == [[5] * 16, [5] * 16]
     assert tokens.to_pylist() == [16, 17]

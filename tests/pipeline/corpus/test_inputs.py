@@ -32,7 +32,7 @@ def test_patterns_keep_their_order_and_name_a_file_once(corpus):
     ]
 
 
-def test_the_format_can_be_told(corpus):
+def test_the_format_can_be_named(corpus):
     assert find_inputs(["news/a.parquet"], "csv") == [("news/a.parquet", "csv")]
 
 

@@ -39,7 +39,7 @@ def test_detect(code):
 
 
 @pytest.mark.parametrize("text", ["", "1 2 3", "!?", "\x00\x01", "\ud7ff", "ok"])
-def test_what_cannot_be_told_is_unknown(text):
+def test_what_cannot_be_recognised_is_unknown(text):
     assert detect(text) == "unknown"
 
 

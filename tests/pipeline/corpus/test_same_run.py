@@ -81,19 +81,19 @@ def test_unfinished_work_goes_on_by_its_own_plan(run, elsewhere, play, tmp_path,
     saved, batches = json.loads(plans[0].read_text()), play.batches
     assert batches > 0
     elsewhere()
-    for options, told in (
+    for options, recorded in (
         (("--shard_rows", "7"), "shard_rows: 10 there, 7 now"),
         (("--shard_rows", "10", "--batch_tokens", "9"), "batch_tokens: 8192 there, 9 now"),
         (("--shard_rows", "10", "--limit", "9"), "limit: None there, 9 now"),
         (("--shard_rows", "10", "--engine", "tensorflow"), "engine: auto there, tensorflow now"),
     ):
         assert run(*options) == 2
-        assert f"holds the unfinished work of another run ({told})" in capsys.readouterr().err
+        assert f"holds the unfinished work of another run ({recorded})" in capsys.readouterr().err
     assert run("--shard_rows", "10", "--on_bad_file", "skip") == 0
     assert play.batches == batches  # nothing was scored again
-    told = manifest(tmp_path / "out")["plan"]
-    assert told["settings"]["engine"] == ["openvino", "float32", 8192]
-    assert told["digest"] == saved["digest"]
+    recorded = manifest(tmp_path / "out")["plan"]
+    assert recorded["settings"]["engine"] == ["openvino", "float32", 8192]
+    assert recorded["digest"] == saved["digest"]
     assert run("--shard_rows", "10", output="undisturbed") == 0
     assert manifest(tmp_path / "undisturbed")["plan"]["settings"]["engine"][0] == "tensorflow"
     assert_same(rows(tmp_path / "out"), rows(tmp_path / "undisturbed"))

@@ -68,9 +68,9 @@ def test_wrong_use(argv, message):
 def test_a_store_that_nobody_has_tested_is_refused(command, flag, path, capsys):
     """In one line, exit code 2, before any work: reading and writing it are not even tried."""
     assert run_command(command, [flag, path]) == 2
-    told = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr().err.splitlines()
     scheme = path.partition(":")[0]
-    assert told == [f"newsbeam: {path}: {scheme}:// is not supported, only disks and gs:// are"]
+    assert said == [f"newsbeam: {path}: {scheme}:// is not supported, only disks and gs:// are"]
 
 
 def test_disks_and_google_cloud_storage_are_taken():

@@ -10,8 +10,8 @@ from pipeline.quality.stats import merge, shard_stats
 from scored import LABELS, random_rows, scored_table
 
 
-def gold_of(rows, pieces=1):
-    tables = [scored_table(rows[n::pieces], item=n) for n in range(pieces)]
+def gold_of(rows, shards=1):
+    tables = [scored_table(rows[n::shards], item=n) for n in range(shards)]
     return merge(shard_stats(table, 64) for table in tables)["gold"]
 
 
@@ -57,7 +57,7 @@ def test_the_interval_is_wilsons():
     assert found["interval"] == pytest.approx([0.5958, 0.9821], abs=1e-4)
 
 
-def test_rows_in_error_without_gold_and_with_foreign_gold():
+def test_rows_in_error_without_gold_and_with_unknown_gold():
     rows = [
         {"label": "World", "gold": "World"},
         {"label": "World", "gold": "World"},

@@ -86,12 +86,12 @@ def test_bins_are_those_of_the_bundles_profile():
 
 def test_merging_is_the_same_in_any_order_and_equals_one_table():
     rows = random_rows(1, 900, error_share=0.05)
-    pieces = [
+    shards = [
         shard_stats(scored_table(rows[start : start + 90], item=start), 64)
         for start in range(0, 900, 90)
     ]
-    whole = plain(merge(pieces))
-    shuffled = random.Random(3).sample(pieces, len(pieces))
+    whole = plain(merge(shards))
+    shuffled = random.Random(3).sample(shards, len(shards))
     nested = merge([merge(shuffled[:3]), merge([merge(shuffled[3:7]), merge(shuffled[7:])])])
     assert plain(nested) == whole
     one = plain(shard_stats(scored_table(rows), 64))
@@ -99,20 +99,20 @@ def test_merging_is_the_same_in_any_order_and_equals_one_table():
         assert whole[key] == one[key]
     for key in ("confusion", "foreign", "missing", "in_error"):
         assert whole["gold"][key] == one["gold"][key]
-    assert merge(pieces)["score_sums"] == pytest.approx(
+    assert merge(shards)["score_sums"] == pytest.approx(
         shard_stats(scored_table(rows), 64)["score_sums"]
     )
 
 
 def test_merged_examples_are_the_extreme_rows_of_the_whole_each_text_once():
     rows = random_rows(2, 600)
-    pieces = [
+    shards = [
         shard_stats(scored_table(rows[start : start + 50], item=start), 64)
         for start in range(0, 600, 50)
     ]
     sports = sorted((row for row in rows if row["label"] == "Sports"), key=lambda r: -r["score"])
     best = list(dict.fromkeys(row["text"] for row in sports))[:EXAMPLES]
-    found = rows_of(merge(pieces)["examples"]["confident"]["Sports"])
+    found = rows_of(merge(shards)["examples"]["confident"]["Sports"])
     assert [row["text"] for row in found] == best
 
 
@@ -136,8 +136,8 @@ def test_size_is_bounded_however_odd_the_rows_are():
     table = scored_table(rows)
     stats = shard_stats(table, 16)
     assert len(json.dumps(stats)) < 20_000
-    pieces = [shard_stats(scored_table(rows[n::20], item=n), 16) for n in range(20)]
-    assert len(json.dumps(merge(pieces))) < 20_000
+    shards = [shard_stats(scored_table(rows[n::20], item=n), 16) for n in range(20)]
+    assert len(json.dumps(merge(shards))) < 20_000
 
 
 def test_twenty_thousand_sources_merge_quickly():

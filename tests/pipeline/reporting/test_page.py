@@ -379,7 +379,7 @@ def test_hundreds_of_labels_and_thousands_of_files_stay_a_page():
     assert len(html) < 400_000
 
 
-def test_a_run_that_was_continued_tells_the_speed_of_its_last_start():
+def test_a_run_that_was_continued_shows_the_speed_of_its_last_start():
     rows = random_rows(4, 500)
     started = "2026-11-22T06:00:00+00:00"
     stats = merge(
@@ -404,9 +404,9 @@ def test_a_report_that_fails_costs_no_labels(bundle_with_profile, tmp_path, monk
 
     monkeypatch.setattr("pipeline.stages.publishing.write_report", broken)
     assert run_command(score, arguments) == 1  # not for the report's sake, but for the drift's
-    told = capsys.readouterr()
-    assert "the report failed: RuntimeError: no fonts here" in told.out
-    assert "the corpus drifted, the labels are published all the same" in told.err
+    said = capsys.readouterr()
+    assert "the report failed: RuntimeError: no fonts here" in said.out
+    assert "the corpus drifted, the labels are published all the same" in said.err
     assert (tmp_path / "labels" / "_SUCCESS").exists()
     assert not (tmp_path / "labels" / "_report.html").exists()
     assert write_again(["--output", str(tmp_path / "labels")]) == 0

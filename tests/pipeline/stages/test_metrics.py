@@ -29,16 +29,18 @@ def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path
     result = pipeline.run()
     result.wait_until_finish()
 
-    told = folder.published_manifest(output)["metrics"]
+    recorded = folder.published_manifest(output)["metrics"]
     found = result.metrics().query(MetricsFilter().with_namespace("newsbeam"))
     counters = {one.key.metric.name: one.committed for one in found["counters"]}
-    assert counters == {name: told[name] for name in counters}
+    assert counters == {name: recorded[name] for name in counters}
     assert counters["rows_labelled"] == 29
     assert counters["rows_in_error_json"] == counters["rows_in_error_blank"] == 1
     assert {"tokens", "unknown_tokens", "padded_tokens", "rows_truncated"} <= set(counters)
     distributions = {one.key.metric.name: one.committed for one in found["distributions"]}
     for name in ("read_ms", "tokenizer_ms", "model_ms", "tokenizer_load_ms", "model_load_ms"):
         # Whole milliseconds there, so up to one less for each Table.
-        assert distributions[name].sum == pytest.approx(told[name], abs=distributions[name].count)
+        assert distributions[name].sum == pytest.approx(
+            recorded[name], abs=distributions[name].count
+        )
     assert distributions["model_ms"].count == 4
     assert distributions["batch_rows"].count == 3  # the last Table has one row, in error

@@ -62,9 +62,11 @@ def test_without_a_cascade_nothing_has_changed(cascade):
     assert second_bundle(options, bundle) is None
     assert cascade(then=False) == 0
     assert rows(cascade.folder / "out").column_names[-1] == "source_row"
-    told = manifest(cascade.folder / "out")
-    assert not [key for key in (*told, *told["stats"], *told["metrics"]) if "then" in key]
-    assert "rows_by_model" not in told["stats"]
+    recorded = manifest(cascade.folder / "out")
+    assert not [
+        key for key in (*recorded, *recorded["stats"], *recorded["metrics"]) if "then" in key
+    ]
+    assert "rows_by_model" not in recorded["stats"]
 
 
 def test_drift_is_what_the_first_model_alone_would_show(cascade):
@@ -119,13 +121,13 @@ def test_beams_counters_agree_with_the_manifest(cascade):
     build(pipeline, RunContext(work, output, bundle.path, then.path))
     result = pipeline.run()
     result.wait_until_finish()
-    told = manifest(cascade.folder / "out")["metrics"]
+    recorded = manifest(cascade.folder / "out")["metrics"]
     found = result.metrics().query(MetricsFilter().with_namespace("newsbeam"))
     counters = {one.key.metric.name: one.committed for one in found["counters"]}
     sums = {one.key.metric.name: one.committed for one in found["distributions"]}
-    assert counters["then_rows"] == told["then_rows"] > 0
+    assert counters["then_rows"] == recorded["then_rows"] > 0
     for name in ("then_ms", "then_load_ms"):  # whole milliseconds there
-        assert sums[name].sum == approx(told[name], abs=sums[name].count)
+        assert sums[name].sum == approx(recorded[name], abs=sums[name].count)
 
 
 def test_incremental_runs_know_how_a_row_was_scored(cascade, capsys):
@@ -163,7 +165,7 @@ def test_the_large_model_fails_on_some_rows(cascade, monkeypatch, capsys):
     assert sentence.replace("'", "&#39;") in html
 
 
-def test_bundles_of_one_name_are_told_apart(cascade, tmp_path):
+def test_bundles_of_one_name_differ_by_digest(cascade, tmp_path):
     described = json.loads((Path(cascade.models[1]) / "bundle.json").read_text())
     (Path(cascade.models[1]) / "bundle.json").write_text(json.dumps({**described, "name": "fake"}))
     assert cascade() == 0

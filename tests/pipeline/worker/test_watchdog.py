@@ -156,9 +156,9 @@ def test_a_killed_worker_process_ends_the_run(zygote, fake, tmp_path):
         finally:
             process.kill()
             process.wait()
-    told = (tmp_path / "log").read_text()
-    assert code == 1, told
-    [line] = [line for line in told.splitlines() if line.startswith("newsbeam: ")]
+    said = (tmp_path / "log").read_text()
+    assert code == 1, said
+    [line] = [line for line in said.splitlines() if line.startswith("newsbeam: ")]
     assert "died (out of memory, or killed)" in line
     assert "the same command continues" in line
     wait_for(lambda: not any(map(is_running, children)), 10)
