@@ -60,7 +60,8 @@ def import_keras(backend: str = "tensorflow") -> None:
     with silent_descriptor():
         import keras  # noqa: F401
 
-        if backend == "tensorflow":
+        if importlib.util.find_spec("tensorflow") is not None:  # Keras on JAX loads it later, too
             import tensorflow as tf
 
-            tf.config.list_physical_devices()  # reports devices when it first looks
+            if backend == "tensorflow":
+                tf.config.list_physical_devices()  # reports devices when it first looks
