@@ -22,8 +22,10 @@ def flags_of(own: type[NewsbeamOptions]) -> set[str]:
 
 
 def flags_in_source(module: str) -> set[str]:
-    source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
-    return set(re.findall(r'"(--\w+)"', source)) | {"--help", "--verbose"}
+    """Those of its package, since a command's options may stand beside it."""
+    package = ROOT / module.split(".")[0]
+    sources = "\n".join(path.read_text() for path in package.rglob("*.py"))
+    return set(re.findall(r'"(--\w+)"', sources)) | {"--help"}
 
 
 def anchors(text: str) -> set[str]:
@@ -42,6 +44,14 @@ def test_links_lead_somewhere(page):
         assert found.exists(), target
         if anchor:
             assert anchor in anchors(found.read_text()), target
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_are_there(page):
+    """By their path from the root, from the page, or in `pipeline` or `model`."""
+    for path in re.findall(r"`((?:\w[\w.-]*/)+[\w.-]+\.(?:py|sh|lock))`", page.read_text()):
+        places = (ROOT, page.parent, ROOT / "pipeline", ROOT / "model")
+        assert any((place / path).exists() for place in places), path
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
