@@ -28,7 +28,11 @@ QUOTE = "quote"  # a CSV quote that is still open after a megabyte
 ENCODING = "encoding"  # bytes that are no UTF-8
 MODEL = "model"  # the model failed on this row alone
 LANGUAGE = "language"  # a text in a language that was not asked for
-LEFT_OUT = (LANGUAGE,)  # on purpose: nothing is wrong with these rows
+RECORD = "record"  # a record of a web archive that can't be read
+HTTP = "http"  # a web server's answer that is an error
+NOT_HTML = "not_html"  # a web server's answer that is no page
+NO_TEXT = "no_text"  # a page that shows no article
+LEFT_OUT = (LANGUAGE, HTTP, NOT_HTML, NO_TEXT)  # on purpose: nothing is wrong with these rows
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PROBABILITIES = pa.list_(pa.float32())

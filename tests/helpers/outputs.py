@@ -8,7 +8,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # Of rows: `error` is "code: detail" with one of these.
-ERROR_CODES = {"blank", "json", "fields", "quote", "encoding", "model", "language"}
+ERROR_CODES = {
+    "blank",
+    "json",
+    "fields",
+    "quote",
+    "encoding",
+    "model",
+    "language",
+    "record",
+    "http",
+    "not_html",
+    "no_text",
+}
 
 
 def manifest(output: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
-from pipeline.corpus.formats import delimited, json_values, jsonl, parquet, tfds
+from pipeline.corpus.formats import delimited, json_values, jsonl, parquet, tfds, warc
 from pipeline.corpus.formats.compression import without_ending
 
 
@@ -71,6 +71,7 @@ FORMATS = {
     "csv": Format(delimited, (".csv",), is_text=True, may_grow=True),
     "jsonl": Format(jsonl, (".jsonl", ".ndjson"), is_text=True, may_grow=True),
     "json": Format(json_values, (".json",), is_text=True),
+    "warc": Format(warc, (".warc", ".warc.gz")),
     "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
 }
 
