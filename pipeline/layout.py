@@ -6,6 +6,7 @@ DIR/_work-<plan>/                                            a run that is not p
     plan.json, started.json, notes.json, merged.json         its plan, and notes on the way
     000012-000003.parquet, 000012-000004.end.parquet         its checkpoints
     failed-*.json, worker-*                                  what its workers report
+    part-*.parquet, swap-*/swap.json                         what is about to be published
 DIR/bundle=<digest>/run=<time>/                              a run of an incremental series
 DIR/_fingerprints.json, _runs.html                           of the series as a whole
 
@@ -30,7 +31,10 @@ PLAN = "plan.json"
 STARTED = "started.json"
 LAUNCH_CONTEXT = "notes.json"
 MERGED = "merged.json"
-CLEARED = "cleared"
+SWAP_PREFIX = "swap-"
+SWAP_RECORD = "swap.json"
+ENDED_PREFIX = "ended-"
+GONE = "-gone-"
 FAILURE_PREFIX = "failed-"
 WORKER_PREFIX = "worker-"
 
@@ -38,6 +42,9 @@ SERIES_PREFIX = "bundle="
 RUN_PREFIX = "run="
 DIGEST_CHARACTERS = 12  # of a plan or a bundle, in the name of a folder
 
+_PART = re.compile(r"part-\d{5,}-of-\d{5,}\.parquet")
+_WORK = re.compile(r"_work-([0-9a-f]{12})(-gone-[0-9a-f]{32})?")
+_TEMPORARY = re.compile(re.escape(storage.TEMPORARY) + r"[0-9a-f]{32}")
 _CHECKPOINT = re.compile(r"(\d{6,})-(\d{6,})(\.end)?\.parquet")
 
 
@@ -58,6 +65,27 @@ class RunFolder(NamedTuple):
 def part_name(number: int, total: int) -> str:
     """The name of a published file."""
     return f"{PART_PREFIX}{number:05d}-of-{total:05d}.parquet"
+
+
+def is_part(name: str) -> bool:
+    """Whether a name is one that `part_name` gives."""
+    return _PART.fullmatch(name) is not None
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is that of a file which was being written."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def parse_work(name: str) -> tuple[str, bool] | None:
+    """The plan's short digest, and whether the folder is being deleted; None for another name."""
+    match = _WORK.fullmatch(name)
+    return (match[1], match[2] is not None) if match else None
+
+
+def gone_name(work: str, attempt: str) -> str:
+    """The name of a work folder that is being deleted."""
+    return f"{work}{GONE}{attempt}"
 
 
 def work_name(plan_digest: str) -> str:

@@ -15,6 +15,7 @@ from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.command import main
 from pipeline.output import folder
 from pipeline.output.completion import Done, FinishedWork
+from pipeline.output.published import published, published_manifest
 from pipeline.reporting.humanize import count, duration, plural
 from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence
 
@@ -35,15 +36,18 @@ def watch(output: str, stream: IO[str], once: bool = False) -> int:
         NewsbeamError: if nobody works on the run any more.
     """
     path = find_run(output)
-    works = folder.work_folders(path)
-    if works and folder.published_manifest(path) is None:
+    works = folder.unfinished_works(path)
+    if works:
+        before = published(path)
         plan = load_plan(storage.join(works[0], layout.PLAN))
         finished = FinishedWork(plan, works[0])
         if once:
             say(sentence(finished.look(), _resting()), stream)
             return 0
         _follow(path, output, works[0], finished, Display(stream))
-    manifest = folder.published_manifest(path)
+        if published(path) == before:
+            raise NewsbeamError(f"the run in {path} was given up")
+    manifest = published_manifest(path)
     if manifest is None:
         raise NewsbeamError(f"the run in {path} was given up")
     say(
@@ -61,11 +65,11 @@ def find_run(output: str) -> str:
         UsageError: if there is none.
     """
     runs = [run.path for run in layout.runs_in(output)]
-    under_way = [run for run in runs if folder.work_folders(run)]
-    published = [run for run in runs if storage.exists(storage.join(run, layout.SUCCESS))]
-    if not under_way and not published:
+    under_way = [run for run in runs if folder.unfinished_works(run)]
+    done = [run for run in runs if storage.exists(storage.join(run, layout.SUCCESS))]
+    if not under_way and not done:
         raise UsageError(f"there is no run in {output}")
-    return (under_way or published)[-1]
+    return (under_way or done)[-1]
 
 
 def _resting() -> Speed:
@@ -81,6 +85,7 @@ def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Di
         NewsbeamError: if nobody works on it.
     """
     pause = 0.0
+    before = published(path)
     try:
         while storage.exists(storage.join(work, layout.PLAN)):
             time.sleep(pause)
@@ -89,10 +94,10 @@ def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Di
             with suppress(OSError):  # files that go away while they are read
                 done = finished.look()
                 display.show(done)
-            if folder.published_manifest(path) is not None:
+            if published(path) != before:
                 return
             if done is not None and _is_abandoned(root) and _is_abandoned(path):
-                if folder.published_manifest(path) is not None:  # it has ended just now
+                if published(path) != before:  # it has ended just now
                     return
                 raise NewsbeamError(
                     f"nobody works on the run in {path} ({sentence(done, _resting())}); "

@@ -6,7 +6,7 @@ from model.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
-from pipeline.output import folder
+from pipeline.output.published import published_manifest
 from pipeline.reporting.page import write_report
 
 
@@ -22,7 +22,7 @@ def write_again(argv: list[str]) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
-    manifest = folder.published_manifest(options.output)
+    manifest = published_manifest(options.output)
     if manifest is None:
         raise UsageError(f"there is no finished run in {options.output}")
     write_report(options.output, manifest)

@@ -11,8 +11,9 @@ from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.layout import DIGEST_CHARACTERS
-from pipeline.output import folder
 from pipeline.output.checkpoints import finished_files
+from pipeline.output.published import published_manifest
+from pipeline.output.work import work_folders
 from pipeline.reporting.runs_page import write_series
 from pipeline.reporting.text_table import text_table
 
@@ -33,7 +34,7 @@ def list_runs(output: str) -> list[dict[str, Any]]:
 
 def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
     """Describes the run in one folder; an empty list if there is none."""
-    manifest = folder.published_manifest(path)
+    manifest = published_manifest(path)
     if manifest is not None:
         return [
             {
@@ -48,7 +49,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
             }
         ]
     unfinished = []
-    for work in folder.work_folders(path):
+    for work in work_folders(path):
         try:
             plan = load_plan(storage.join(work, layout.PLAN))
         except (OSError, ValueError, KeyError, TypeError):

@@ -20,10 +20,11 @@ from typing import IO, Any, NamedTuple
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline import objects
 from pipeline.errors import UsageError
 
 STORES = ("gs",)  # the schemes of object stores that this was tested on
-TEMPORARY = ".tmp-"  # how the names of unfinished files begin
+TEMPORARY = ".tmp-newsbeam-"  # how the names of unfinished files begin
 COPY_BYTES = 16 << 20
 BATCHES_AT_ONCE = 8  # of deletions, each of which takes a store a second or so
 
@@ -97,8 +98,14 @@ def open_input(path: str) -> IO[bytes]:
 
 
 @contextmanager
-def writing(path: str) -> Iterator[IO[bytes]]:
-    """Opens a file that appears under `path` only if the block ends without an exception."""
+def writing(path: str, make_folder: bool = True) -> Iterator[IO[bytes]]:
+    """Opens a file that appears under `path` only if the block ends without an exception.
+
+    Args:
+        path: the file.
+        make_folder: whether its folder is made if there is none. Not in a run's work folder: it
+            is taken away when another run takes its place, and must not come back.
+    """
     if not is_local(path):
         # A stream to a store that is left open becomes an object when it is collected, half
         # written. So it is opened only when all that goes into it is there.
@@ -110,7 +117,8 @@ def writing(path: str) -> Iterator[IO[bytes]]:
         return
     path = local_path(path)
     folder = os.path.dirname(path) or "."
-    os.makedirs(folder, exist_ok=True)
+    if make_folder:
+        os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
         with open(temporary, "wb") as stream:
@@ -124,21 +132,39 @@ def writing(path: str) -> Iterator[IO[bytes]]:
         raise
 
 
-def write_bytes(path: str, content: bytes) -> None:
+def write_bytes(path: str, content: bytes, make_folder: bool = True) -> None:
     """Writes a whole file."""
-    with writing(path) as stream:
+    with writing(path, make_folder) as stream:
         stream.write(content)
 
 
-def write_json(path: str, value: Any) -> None:
+def write_json(path: str, value: Any, make_folder: bool = True) -> None:
     """Writes `value` as JSON text."""
-    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+    write_bytes(path, to_json(value), make_folder)
+
+
+def to_json(value: Any) -> bytes:
+    """`value` as JSON text, as it lies in a file."""
+    return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def read_bytes(path: str) -> bytes:
+    """Reads a whole file."""
+    with open_input(path) as stream:
+        return stream.read()
+
+
+def read_if_there(path: str) -> bytes | None:
+    """Reads a whole file; None if there is none."""
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        return None
 
 
 def read_json(path: str) -> Any:
     """Reads JSON text."""
-    with open_input(path) as stream:
-        return json.loads(stream.read())
+    return json.loads(read_bytes(path))
 
 
 def exists(path: str) -> bool:
@@ -208,9 +234,7 @@ def match_below(folder: str, pattern: str) -> list[str]:
 def folders_in(folder: str) -> list[str]:
     """The names of the folders directly in a folder; in an object store, of those with files."""
     if not is_local(folder):
-        start = len(folder.rstrip("/")) + 1
-        below = [file.path[start:] for file in match(join(folder, "**"))]
-        return sorted({path.split("/")[0] for path in below if "/" in path})
+        return objects.folders(folder)
     if not os.path.isdir(local_path(folder)):
         return []
     with os.scandir(local_path(folder)) as entries:
@@ -243,6 +267,24 @@ def _delete_objects(paths: list[str]) -> None:
                 if status is not None:
                     number = errno.EACCES if status in (401, 403) else errno.EIO
                     raise OSError(number, f"{os.strerror(number)} (HTTP status {status})", path)
+
+
+def sync_folder(folder: str) -> None:
+    """Returns when names in a folder on a disk would survive the loss of the machine."""
+    if not is_local(folder):
+        return
+    number = os.open(local_path(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def remove_if_empty(folder: str) -> None:
+    """Removes a folder on a disk if nothing is in it."""
+    if is_local(folder):
+        with suppress(OSError):
+            os.rmdir(local_path(folder))
 
 
 def delete_folder(folder: str) -> None:

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,17 @@ def save_plan(plan: Plan, path: str) -> None:
         "skipped": plan.skipped,
     }
     storage.write_bytes(path, json.dumps(value).encode())
+
+
+def saved_digest(path: str) -> str | None:
+    """The digest of the plan in a file, without reading it all; None if it holds no plan."""
+    try:
+        with storage.open_input(path) as stream:
+            head = stream.read(200)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    match = re.match(rb'{"format": \d+, "digest": "([0-9a-f]{64})"', head)
+    return match[1].decode() if match else None
 
 
 @functools.lru_cache(maxsize=2)

@@ -17,6 +17,8 @@ from pipeline.launcher.launch import detaches, hand_over, run_to_end
 from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes, run_before
 from pipeline.output.lock import Check
+from pipeline.output.published import published_manifest
+from pipeline.output.work import work_folder
 from pipeline.reporting.progress_bar import showing_progress
 from pipeline.reporting.summary import print_summary
 from pipeline.stages.context import RunContext
@@ -46,11 +48,11 @@ class Run:
     ):
         self._options, self._beam_options, self._bundles = options, beam_options, bundles
         self._output, self._notes = output, notes
-        self._plan = folder.saved_plan(output, plan)
+        self._plan = folder.saved_plan(output, plan, options.overwrite)
         self._started = time.monotonic()
         self.is_new = True
         self.context = RunContext(
-            work=folder.work_folder(output, self._plan),
+            work=work_folder(output, self._plan),
             output=output,
             model=options.model,
             then=options.then,
@@ -107,7 +109,7 @@ class Run:
         if self.is_new and detaches(self._beam_options):
             say(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
             return None
-        manifest = folder.published_manifest(output)
+        manifest = published_manifest(output)
         if manifest is None:
             raise NewsbeamError(f"{output} was not published")
         if not self.is_new:
@@ -127,7 +129,7 @@ class Run:
         options = self._options
         if options.precision != "bfloat16" or not needs_watching(self._beam_options):
             return
-        published = folder.published_manifest(self._output)
+        published = published_manifest(self._output)
         is_done = published is not None and is_same(published["plan"], self._plan)
         reason = no_bfloat16()
         if reason is not None and (options.overwrite or not is_done):

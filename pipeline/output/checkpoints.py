@@ -91,7 +91,7 @@ def write_checkpoint(shard: Shard, plan: Plan, work: str, stats: Stats | None = 
     metadata = {"stats": stats, "bad_file": shard.bad_file, **plan.origin()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    with storage.writing(storage.join(work, shard.file_name)) as stream:
+    with storage.writing(storage.join(work, shard.file_name), make_folder=False) as stream:
         pq.write_table(output, stream, compression=COMPRESSION)
     return shard.file_name
 

@@ -3,19 +3,23 @@
 from typing import Any
 
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan, save_plan
+from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
 from pipeline.corpus.same_run import continued, is_same, request, unfinished
 from pipeline.errors import UsageError
+from pipeline.output.differences import differences
 from pipeline.output.manifest import now
+from pipeline.output.parts import plan_of_part
+from pipeline.output.published import Published, named_parts, published
+from pipeline.output.swap import finish_swaps
+from pipeline.output.work import (
+    is_link,
+    remove_remains,
+    remove_work,
+    work_folder,
+    work_folders,
+)
 from pipeline.worker.failures import forget_failures
 from pipeline.worker.watchdog import forget_workers
-
-SHOWN_DIFFERENCES = 3
-
-
-def work_folder(output: str, plan: Plan) -> str:
-    """Where a plan's work lies until it is published."""
-    return storage.join(output, layout.work_name(plan.digest))
 
 
 def enter(
@@ -23,8 +27,8 @@ def enter(
 ) -> bool:
     """Makes the folder ready for a run, which continues what an earlier one has begun.
 
-    The order matters, since we may die between any two steps: our plan is saved first, then
-    `_SUCCESS` goes, then other runs' work. The old parts stay until new ones are to be written.
+    What is published stays so until this run has passed all its checks (`swap.py`). What a run
+    that died had decided is finished first.
 
     Args:
         output: the folder, held by us.
@@ -39,90 +43,171 @@ def enter(
     Raises:
         UsageError: if the folder holds another run, or something else.
     """
-    published = published_manifest(output)
-    if published is not None and is_same(published["plan"], plan) and not overwrite:
-        clean_up(output)
-        return False
-    work = work_folder(output, plan)
-    works = work_folders(output)
     if layout.holds_series(output):
         raise UsageError(f"{output} holds incremental runs; use --incremental or another --output")
-    resumes = layout.last_part(work) in map(layout.last_part, works) and published is None
-    if not overwrite and not resumes:
-        _refuse(output, plan, published, works)
-    if not resumes:
-        _delete_work(work)  # what an overwritten run of the same plan has left
-    forget_failures(work)
-    forget_workers(work)
-    storage.delete([file.path for file in storage.files_in(work) if _is_temporary(file)])
-    save_plan(plan, storage.join(work, layout.PLAN))
-    load_plan.cache_clear()  # this process may hold it as it was saved before
-    started = {"time": now(), "model": model, **(notes or {})}
-    storage.write_json(storage.join(work, layout.STARTED), started)
-    storage.delete([storage.join(output, layout.SUCCESS)])
-    clean_up(output, keep=work)
+    work = work_folder(output, plan)
+    is_finished = layout.last_part(work) in settle(output)
+    there = published(output)
+    is_same_run = there is not None and is_same(there.manifest["plan"], plan)
+    if is_same_run and (not overwrite or is_finished):
+        return False
+    works = work_folders(output)
+    _refuse_foreign(output, there, works)
+    if not overwrite:
+        _refuse(output, plan, there, works)
+    _begin(work, plan, model, there, notes or {})
+    for other in works if overwrite else []:
+        if layout.last_part(other) != layout.last_part(work):
+            _give_up(output, other, there)
+    _delete_unpublished(output, plan.digest, there)
     return True
 
 
-def saved_plan(output: str, plan: Plan) -> Plan:
+def settle(output: str) -> list[str]:
+    """Finishes what runs that died have decided, and takes away what they have left.
+
+    Args:
+        output: the folder, held by us.
+
+    Returns:
+        Names of the work folders whose runs have been finished now.
+    """
+    remove_remains(output)
+    finished = finish_swaps(output)
+    there = published(output)
+    for work in work_folders(output) if there is not None else []:
+        if _is_left_of(work, there):
+            remove_work(work)
+    return finished
+
+
+def saved_plan(output: str, plan: Plan, overwrite: bool = False) -> Plan:
     """The plan by which to go on: that of unfinished work for the same request, else the new one.
 
     Args:
         output: the folder, held by us.
         plan: what this command would do in an empty folder.
+        overwrite: whether what is published may go.
     """
-    if storage.exists(storage.join(output, layout.SUCCESS)):
+    there = published(output)
+    if there is not None and not overwrite:
         return plan
     for work in work_folders(output):
         try:
             saved = load_plan(storage.join(work, layout.PLAN))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             continue
         going_on = continued(saved, plan)
-        if going_on is not None and layout.work_name(going_on.digest) == layout.last_part(work):
+        if going_on is None or _is_left_of(work, there):
+            continue
+        if layout.work_name(going_on.digest) == layout.last_part(work):
             return going_on
     return plan
 
 
-def published_manifest(output: str) -> dict[str, Any] | None:
-    """The manifest of the run that is published in the folder, if one is."""
-    if not storage.exists(storage.join(output, layout.SUCCESS)):
-        return None
+def read_started(work: str) -> dict[str, Any]:
+    """What the launcher has noted: `time`, `model`, `over` (the commit to replace), and more."""
+    return storage.read_json(storage.join(work, layout.STARTED))
+
+
+def give_up(output: str) -> None:
+    """Takes the unfinished runs away in a folder that holds no published one."""
+    for work in work_folders(output):
+        _give_up(output, work, None)
+    storage.remove_if_empty(output)
+
+
+def strange_things(output: str) -> list[str]:
+    """Names in the folder that are neither ours to delete nor the lock."""
+    files = [file.name for file in unexpected_files(output, None)]
+    folders = storage.folders_in(output)
+    return files + [name for name in folders if layout.parse_work(name) is None]
+
+
+def unexpected_files(output: str, there: Published | None) -> list[storage.FileInfo]:
+    """The files that neither the lock nor the manifest accounts for."""
+    ours = {layout.LOCK, layout.RUNS_PAGE}
+    if there is not None:
+        names = (layout.MANIFEST, layout.SUCCESS, layout.REPORT)
+        ours |= {*names, *named_parts(there.manifest)}
+    files = [file for file in storage.files_in(output) if file.name not in ours]
+    return [file for file in files if not layout.is_temporary(file.name)]
+
+
+def _begin(
+    work: str, plan: Plan, model: str, over: Published | None, notes: dict[str, Any]
+) -> None:
+    """Makes a work folder ready: its plan first, without which the rest is nobody's."""
+    if is_link(work):
+        raise UsageError(f"{work} is a symbolic link; use another --output")
+    forget_failures(work)
+    forget_workers(work)
+    storage.delete([f.path for f in storage.files_in(work) if layout.is_temporary(f.name)])
+    save_plan(plan, storage.join(work, layout.PLAN))
+    load_plan.cache_clear()  # this process may hold it as it was saved before
+    started = {"time": now(), "model": model, "over": over and over.commit, **notes}
+    storage.write_json(storage.join(work, layout.STARTED), started)
+
+
+def unfinished_works(output: str) -> list[str]:
+    """The work folders of runs that are under way or have died, also beside a published run."""
+    there = published(output)
+    return [work for work in work_folders(output) if not _is_left_of(work, there)]
+
+
+def _is_left_of(work: str, there: Published | None) -> bool:
+    """Whether a work folder is what the published run has left of itself when it died.
+
+    If not, it is the work of a run that was told to take its place, perhaps of the same plan.
+    """
+    if there is None:
+        return False
+    if layout.work_name(there.manifest["plan"]["digest"]) != layout.last_part(work):
+        return False
     try:
-        return storage.read_json(storage.join(output, layout.MANIFEST))
-    except (OSError, ValueError):
-        return None
+        return read_started(work).get("over") != there.commit
+    except (FileNotFoundError, ValueError):
+        return True
 
 
-def work_folders(output: str) -> list[str]:
-    """The folders of runs that are not published yet: those that have a plan."""
-    plans = storage.match_below(output, f"{layout.WORK_PREFIX}*/{layout.PLAN}")
-    return [path.removesuffix(f"/{layout.PLAN}") for path in plans]
+def _give_up(output: str, work: str, there: Published | None) -> None:
+    digest = saved_digest(storage.join(work, layout.PLAN))
+    remove_work(work)
+    if digest is not None:
+        _delete_unpublished(output, digest, there)
 
 
-def clean_up(output: str, keep: str | None = None) -> None:
-    """Deletes what dead runs have left: temporary files, and work folders other than `keep`."""
-    storage.delete([file.path for file in storage.files_in(output) if _is_temporary(file)])
-    for name in storage.folders_in(output):
-        if name.startswith(layout.WORK_PREFIX) and (keep is None or name != layout.last_part(keep)):
-            _delete_work(storage.join(output, name))
+def _delete_unpublished(output: str, plan_digest: str, there: Published | None) -> None:
+    """Deletes parts that a run of version 0.1, of a plan of ours, left when it died publishing."""
+    for file in unexpected_files(output, there):
+        if layout.is_part(file.name) and plan_of_part(file.path) == plan_digest:
+            storage.delete([file.path])
 
 
-def _delete_work(work: str) -> None:
-    storage.delete([storage.join(work, layout.PLAN)])  # first: without it, the rest is nobody's
-    storage.delete_folder(work)
+def _refuse_foreign(output: str, there: Published | None, works: list[str]) -> None:
+    """Refuses somebody else's files under names that a run needs, or that readers look for.
+
+    Version 0.1 left parts and page behind when it died while publishing; those may be replaced.
+    """
+    digests = {saved_digest(storage.join(work, layout.PLAN)) for work in works}
+    for file in unexpected_files(output, there):
+        name = file.name
+        if name.startswith(layout.PART_PREFIX):
+            is_foreign = not layout.is_part(name) or plan_of_part(file.path) not in digests
+        else:
+            is_foreign = name in (layout.MANIFEST, layout.SUCCESS, layout.REPORT) and not works
+        if is_foreign:
+            raise UsageError(f"{output} holds something else ({name}); use another --output")
 
 
-def _is_temporary(file: storage.FileInfo) -> bool:
-    return file.name.startswith(storage.TEMPORARY)
-
-
-def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: list[str]) -> None:
+def _refuse(output: str, plan: Plan, there: Published | None, works: list[str]) -> None:
     way_out = "use another --output, or --overwrite"
     asked = plan.identity()
-    if published is not None:
-        told = differences(request(published["plan"], asked), request(asked, asked))
+    if there is not None:
+        told = differences(request(there.manifest["plan"], asked), request(asked, asked))
         raise UsageError(f"{output} holds another run ({told}); {way_out}")
+    if work_folder(output, plan) in works:
+        return
     if works:
         try:
             saved = load_plan(storage.join(works[0], layout.PLAN)).identity()
@@ -133,41 +218,3 @@ def _refuse(output: str, plan: Plan, published: dict[str, Any] | None, works: li
     strange = strange_things(output)
     if strange:
         raise UsageError(f"{output} holds something else ({strange[0]}); {way_out}")
-
-
-def strange_things(output: str) -> list[str]:
-    """Names in the folder that are neither ours to delete nor the claim."""
-    ours = (layout.LOCK, layout.RUNS_PAGE)
-    files = [f.name for f in storage.files_in(output) if f.name not in ours]
-    files = [name for name in files if not name.startswith(storage.TEMPORARY)]
-    folders = storage.folders_in(output)
-    return files + [name for name in folders if not name.startswith(layout.WORK_PREFIX)]
-
-
-def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Says in a few words how two plans' identities differ."""
-    found = []
-    for group in ("settings", "columns", "reading"):
-        for key in {**one[group], **other[group]}:
-            before, after = one[group].get(key), other[group].get(key)
-            if before != after:
-                found.append(f"{key}: {_short(before)} there, {_short(after)} now")
-    before, after = dict(one["sources"]), dict(other["sources"])
-    changed = [path for path in before if path in after and before[path] != after[path]]
-    for paths, what in (
-        ([path for path in before if path not in after], "no longer an input"),
-        ([path for path in after if path not in before], "a new input"),
-        (changed, "changed"),
-    ):
-        if paths:
-            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            found.append(f"{paths[0]}{more}: {what}")
-    if not found:
-        return "its inputs stand in another order"
-    rest = len(found) - SHOWN_DIFFERENCES
-    return "; ".join(found[:SHOWN_DIFFERENCES]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 40 else text[:12] + "…"

@@ -20,7 +20,9 @@ from pipeline.corpus.plan import Plan, load_plan
 from pipeline.corpus.same_run import continued
 from pipeline.errors import BadFileError, UsageError
 from pipeline.output import folder
+from pipeline.output.published import published_manifest
 from pipeline.output.series import Series, place
+from pipeline.output.work import work_folders
 
 Inputs = list[tuple[str, str]]
 
@@ -33,7 +35,7 @@ def check_root(root: str) -> None:
     """
     names = [name for name in folder.strange_things(root) if name != layout.FINGERPRINTS]
     strange = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
-        storage.local_path(path) for path in folder.work_folders(root)
+        storage.local_path(path) for path in work_folders(root)
     ]
     if strange:
         raise UsageError(
@@ -112,7 +114,7 @@ def dead_runs(
         notes = _notes_of_dead(path)
         going_on = _going_on(plan, plan_inputs)
         if going_on is None or notes.get("options") != series.options:
-            storage.delete_folder(path)
+            folder.give_up(path)
         else:
             yield path, going_on, notes["kept"]
 
@@ -122,10 +124,10 @@ def _unpublished(series: Series) -> list[tuple[str, Plan | None]]:
     found: list[tuple[str, Plan | None]] = []
     for run in series.runs():
         path = series.run_folder(run)
-        if storage.exists(storage.join(path, layout.SUCCESS)):
-            folder.clean_up(path)  # it may have died right behind the commit
+        folder.settle(path)  # it may have died in its last step, or right behind it
+        if published_manifest(path) is not None:
             continue
-        plans = folder.work_folders(path)
+        plans = work_folders(path)
         try:
             found.append((run, load_plan(storage.join(plans[0], layout.PLAN)) if plans else None))
         except (OSError, ValueError, KeyError, TypeError):
@@ -146,7 +148,7 @@ def _going_on(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan 
 
 def _notes_of_dead(path: str) -> dict[str, Any]:
     """The options' digest of a dead run, and what its manifest was to say."""
-    for work in folder.work_folders(path):
+    for work in work_folders(path):
         try:
             started = storage.read_json(storage.join(work, layout.STARTED))
         except (OSError, ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 from model.bundle import Bundle
 from model.engines.cascade_rules import model_names
 from pipeline import layout, storage
-from pipeline.output.folder import published_manifest
+from pipeline.output.published import published_manifest
 
 
 def leave_notes(

@@ -1,7 +1,8 @@
 """Parts: the published Parquet files, each made of many finished ones, in the corpus' order."""
 
+import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,9 +10,11 @@ import pyarrow.parquet as pq
 from pipeline import storage
 from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.plan import Plan
+from pipeline.errors import NewsbeamError
 from pipeline.layout import part_name
 from pipeline.output.checkpoints import COMPRESSION
 
+AGAIN = "the same command continues"
 PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
 ROW_GROUP_ROWS = 1 << 17
 ROW_GROUP_BYTES = 64 << 20  # of Arrow data gathered before a row group is written
@@ -22,40 +25,58 @@ class Part(NamedTuple):
 
     Attributes:
         name: `part-00000-of-00012.parquet`.
-        files: the finished files in it, in the corpus' order.
+        files: the checkpoints in it, in the corpus' order.
+        sizes: of these, in bytes.
     """
 
     name: str
     files: list[str]
+    sizes: list[int]
+
+    def checkpoints(self) -> str:
+        """Digest of what the part is made of."""
+        text = json.dumps([self.files, self.sizes])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
     """Shares finished files out over parts of a useful size, in the corpus' order."""
-    groups: list[list[str]] = [[]]
+    groups: list[list[storage.FileInfo]] = [[]]
     size = 0
     for file in files:
         if groups[-1] and size + file.size > PART_BYTES:
             groups.append([])
             size = 0
-        groups[-1].append(file.name)
+        groups[-1].append(file)
         size += file.size
     total = len(groups)
-    return [Part(part_name(number, total), names) for number, names in enumerate(groups)]
+    return [
+        Part(part_name(number, total), [f.name for f in group], [f.size for f in group])
+        for number, group in enumerate(groups)
+    ]
 
 
 def pack(part: Part, plan: Plan, work: str, path: str) -> None:
-    """Writes one part from its finished files."""
+    """Writes one part from its checkpoints.
+
+    Its footer says which they were, so that nobody believes a part by its name.
+
+    Raises:
+        NewsbeamError: if one of them has been written anew since the parts were planned.
+    """
     schema = plan.output_schema()
-    about = {**plan.origin(), "plan": plan.digest}
+    about = {**plan.origin(), "plan": plan.digest, "checkpoints": part.checkpoints()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(about)})
     with (
-        storage.writing(path) as stream,
+        storage.writing(path, make_folder=False) as stream,
         pq.ParquetWriter(stream, schema, compression=COMPRESSION) as writer,
     ):
         pending: list[pa.Table] = []
         rows = size = 0
-        for name in part.files:
+        for name, expected in zip(part.files, part.sizes, strict=True):
             with storage.open_input(storage.join(work, name)) as finished:
+                if finished.seek(0, 2) != expected:
+                    raise NewsbeamError(f"{name} was written anew while it was packed; {AGAIN}")
                 table = pq.read_table(finished).replace_schema_metadata(schema.metadata)
             pending.append(table)
             rows, size = rows + table.num_rows, size + table.nbytes
@@ -70,7 +91,50 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
-def rows_in(path: str) -> int:
-    """The rows of a Parquet file, from its footer."""
+def is_packed(part: Part, plan: Plan, path: str) -> bool:
+    """Whether a file is this very part: of this plan, and made of these checkpoints."""
+    try:
+        about, _ = _read_footer(path)
+    except (FileNotFoundError, pa.ArrowException, ValueError):
+        return False
+    return (about.get("plan"), about.get("checkpoints")) == (plan.digest, part.checkpoints())
+
+
+def described(part: Part, path: str) -> dict[str, Any]:
+    """What the manifest says of a part."""
+    _, rows = _read_footer(path)
+    made_of = part.checkpoints()
+    return {
+        "name": part.name,
+        "rows": rows,
+        "bytes": storage.size(path),
+        "checkpoints": made_of,
+    }
+
+
+def check_part(path: str, entry: dict[str, Any], plan_digest: str) -> None:
+    """Holds a file against what the manifest says of it.
+
+    Raises:
+        NewsbeamError: if it is another one.
+    """
+    about, rows = _read_footer(path)
+    found = (about.get("plan"), about.get("checkpoints"), rows)
+    if found != (plan_digest, entry["checkpoints"], entry["rows"]):
+        raise NewsbeamError(f"{entry['name']} was packed anew meanwhile; {AGAIN}")
+
+
+def plan_of_part(path: str) -> str | None:
+    """The digest of the plan that a part was made by; None for a file that is none of ours."""
+    try:
+        return _read_footer(path)[0].get("plan")
+    except (pa.ArrowException, ValueError):
+        return None
+
+
+def _read_footer(path: str) -> tuple[dict[str, Any], int]:
+    """What a Parquet file of ours says of itself, and its rows."""
     with storage.open_input(path) as stream:
-        return pq.read_metadata(stream).num_rows
+        footer = pq.read_metadata(stream)
+    about = json.loads((footer.metadata or {}).get(METADATA_KEY, b"{}"))
+    return about if isinstance(about, dict) else {}, footer.num_rows

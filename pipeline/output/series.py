@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pipeline import layout, storage
 from pipeline.corpus.formats.registry import by_prefix
-from pipeline.output import folder
+from pipeline.output.published import published_manifest
 
 TIME = "%Y%m%dT%H%M%SZ"
 
@@ -72,7 +72,7 @@ class Series:
         """The inputs that published runs have scored, by `place`; of each the latest time."""
         found: dict[str, Done] = {}
         for run in self.runs():
-            manifest = folder.published_manifest(self.run_folder(run))
+            manifest = published_manifest(self.run_folder(run))
             if manifest is None:
                 continue
             series = manifest["series"]

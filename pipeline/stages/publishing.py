@@ -1,8 +1,8 @@
 """PublishRun: finished files -> parts, manifest, `_SUCCESS`. The run's last step, on every runner.
 
-Only names and numbers are shuffled. Each step may be repeated: parts that are there are kept, and
-a run that died here is finished by the next one. `_SUCCESS` is the commit: whoever requires it
-never sees half a run.
+Only names and numbers are shuffled. Each step may be repeated: parts are packed in the work folder,
+where those that are there are known by their content, and a run that died here is finished by the
+next one. The last step puts all of it in the place of what is published: see `output/swap.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,16 @@ from pipeline.corpus.documents import LEFT_OUT
 from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output.checkpoints import finished_files, read_stats
+from pipeline.output.folder import read_started
 from pipeline.output.launch_context import read_notes
 from pipeline.output.manifest import guarded, manifest_of
-from pipeline.output.parts import Part, pack, plan_parts, rows_in
+from pipeline.output.moves import TakenOverError
+from pipeline.output.parts import Part, described, is_packed, pack, plan_parts
+from pipeline.output.published import published_manifest
+from pipeline.output.swap import publish
+from pipeline.output.work import remove_work
 from pipeline.quality.stats import Stats, merge
-from pipeline.reporting.page import write_report
+from pipeline.reporting.page import page
 from pipeline.stages.context import RunContext
 from pipeline.worker.failures import report_failures
 
@@ -99,7 +104,7 @@ def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _plan_parts(found: dict[str, Any], context: RunContext) -> Iterator[Part]:
-    work, output = context.work, context.output
+    work = context.work
     with report_failures(work):
         plan = context.plan
         if not context.skip_bad_files:
@@ -107,10 +112,8 @@ def _plan_parts(found: dict[str, Any], context: RunContext) -> Iterator[Part]:
         check_counts(plan, found)
         check_error_rate(found["stats"], context.max_error_rate)
         bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
-        storage.write_json(storage.join(work, layout.MERGED), {**found, "bad_files": bad})
-        if not storage.exists(storage.join(work, layout.CLEARED)):
-            storage.delete(published_files(output))
-            storage.write_bytes(storage.join(work, layout.CLEARED), b"")
+        merged = {**found, "bad_files": bad}
+        storage.write_json(storage.join(work, layout.MERGED), merged, make_folder=False)
         yield from plan_parts(complete_files(plan, work))
 
 
@@ -159,51 +162,42 @@ def check_error_rate(stats: Stats, most: float | None) -> None:
         )
 
 
-def published_files(output: str) -> list[str]:
-    """What a run publishes beside `_SUCCESS`, as far as it lies in `output`."""
-    return [
-        file.path
-        for file in storage.files_in(output)
-        if file.name in (layout.MANIFEST, layout.REPORT) or file.name.startswith(layout.PART_PREFIX)
-    ]
-
-
 def _pack_part(part: Part, context: RunContext) -> dict[str, Any]:
-    work, output = context.work, context.output
+    work = context.work
     with report_failures(work):
-        path = storage.join(output, part.name)
-        if not storage.exists(path):
+        path = storage.join(work, part.name)
+        if not is_packed(part, context.plan, path):
             pack(part, context.plan, work, path)
-        return {"name": part.name, "rows": rows_in(path), "bytes": storage.size(path)}
+        return described(part, path)
 
 
 def _commit(parts: list[dict[str, Any]], context: RunContext) -> str:
     work, output = context.work, context.output
     path = storage.join(output, layout.MANIFEST)
-    if not storage.exists(context.plan_path) and storage.exists(
-        storage.join(output, layout.SUCCESS)
-    ):
-        return path  # a retry of what was done
     with report_failures(work):
-        plan = context.plan
-        found = storage.read_json(storage.join(work, layout.MERGED))
+        try:
+            plan = context.plan
+            started = read_started(work)
+            found = storage.read_json(storage.join(work, layout.MERGED))
+            notes = read_notes(work)
+        except FileNotFoundError as error:
+            if not _is_done(output, work):
+                raise TakenOverError(output) from error
+            remove_work(work)
+            return path  # a retry of what was done
         parts = sorted(parts, key=lambda part: part["name"])
-        published = sum(part["rows"] for part in parts)
-        if published != found["rows"]:
+        packed = sum(part["rows"] for part in parts)
+        if packed != found["rows"]:
             raise NewsbeamError(
-                f"the parts hold {published} rows, {found['rows']} were finished; not published"
+                f"the parts hold {packed} rows, {found['rows']} were finished; not published"
             )
-        storage.delete(strange_parts(output, [part["name"] for part in parts]))
-        started = storage.read_json(storage.join(work, layout.STARTED))
-        manifest = manifest_of(plan, found, parts, started, read_notes(work))
-        guarded("report", manifest["problems"], lambda: write_report(output, manifest))
-        storage.write_json(path, manifest)
-        storage.write_bytes(storage.join(output, layout.SUCCESS), b"")
-        storage.delete_folder(work)
+        manifest = manifest_of(plan, found, parts, started, notes)
+        report = guarded("report", manifest["problems"], lambda: page(manifest).encode())
+        publish(output, work, manifest, report, started.get("over"))
         return path
 
 
-def strange_parts(output: str, names: list[str]) -> list[str]:
-    """Parts in the folder that are not this run's: a worker that outlived its run wrote them."""
-    files = storage.files_in(output)
-    return [f.path for f in files if f.name.startswith(layout.PART_PREFIX) and f.name not in names]
+def _is_done(output: str, work: str) -> bool:
+    manifest = published_manifest(output)
+    name = manifest and layout.work_name(manifest["plan"]["digest"])
+    return name == layout.last_part(work)

@@ -32,7 +32,7 @@ def report_failures(work: str | None) -> Iterator[None]:
             _reported_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
                 name = f"{FAILURE_PREFIX}{uuid.uuid4().hex}.json"
-                storage.write_json(storage.join(work, name), value)
+                storage.write_json(storage.join(work, name), value, make_folder=False)
         raise
 
 

@@ -33,7 +33,7 @@ def register_worker(work: str | None) -> None:
     if work is not None:
         path = storage.join(work, WORKER_PREFIX + worker_name())
         if not storage.exists(path):
-            storage.write_bytes(path, b"")
+            storage.write_bytes(path, b"", make_folder=False)
 
 
 def worker_name() -> str:

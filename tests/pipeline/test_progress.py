@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,9 @@ from pipeline import storage
 from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.plan import Plan, save_plan
 from pipeline.errors import NewsbeamError, UsageError
-from pipeline.output import folder
 from pipeline.output.checkpoints import write_checkpoint
 from pipeline.output.completion import Done, FinishedWork, bytes_of_row
+from pipeline.output.work import work_folder
 from pipeline.progress import progress, watch
 from pipeline.reporting import progress_bar
 from pipeline.reporting.progress_bar import Display, Speed, sentence, showing_progress
@@ -50,6 +51,7 @@ def finish(plan, work, item, table, rows, last=False, errors=0):
         [{"error": "blank: no text"}] * errors + [{}] * (rows - errors), item=item, table=table
     )
     made = dataclasses.replace(made, last=last)
+    Path(work).mkdir(exist_ok=True)
     write_checkpoint(made, plan, str(work))
 
 
@@ -186,7 +188,7 @@ def test_progress_runs_beside_the_work_and_fails_without_a_word(tmp_path, monkey
 def output(tmp_path):
     """A folder with a run under way, a third of it done, held by this process."""
     plan = parquet_plan()
-    work = folder.work_folder(str(tmp_path), plan)
+    work = work_folder(str(tmp_path), plan)
     save_plan(plan, f"{work}/plan.json")
     finish(plan, work, 0, 0, 100)
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": "now"}
@@ -196,6 +198,7 @@ def output(tmp_path):
 
 def publish(output):
     manifest = {"rows": 300, "in_error": 2, "finished": "2026-11-22T06:00:00+00:00", "seconds": 9}
+    manifest["plan"] = {"digest": "0" * 64}
     (output / "_manifest.json").write_text(json.dumps(manifest))
     (output / "_SUCCESS").write_text("")
 

@@ -83,8 +83,8 @@ real = storage.writing
 from contextlib import contextmanager
 left = [{room}]
 @contextmanager
-def writing(path):
-    with real(path) as stream:
+def writing(path, make_folder=True):
+    with real(path, make_folder) as stream:
         yield stream
         left[0] -= stream.tell()
         if left[0] < 0:
@@ -321,3 +321,36 @@ def test_overwriting_never_deletes_its_own_input(zygote, fake, tmp_path):
     assert end["code"] == 2
     assert "lies in the output folder" in one_clear_line(end)
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_failed_overwrite_leaves_the_old_run_published(zygote, argv, output):
+    assert zygote.run(*argv, "--limit", "30")["code"] == 0
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    end = zygote.run(*argv, "--overwrite", "--max_error_rate", "0.01")
+    assert end["code"] == 3
+    after = {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
+    assert after == before
+    end = zygote.run(*argv, "--limit", "30")
+    assert end["code"] == 0
+    assert "nothing to do" in end["out"]
+    # The work of the one that failed is kept: nothing is scored again.
+    end = zygote.run(*argv, "--overwrite", code=SLOW.format(seconds=100))
+    assert end["code"] == 0, end["out"]
+    assert len(rows(output)) == 120
+
+
+def test_folders_and_files_of_somebody_else_stay(zygote, argv, output):
+    drafts = output / "_work-drafts" / "thesis.txt"
+    drafts.parent.mkdir(parents=True)
+    drafts.write_text("a year's work")
+    end = zygote.run(*argv)
+    assert end["code"] == 2
+    assert "holds something else (_work-drafts)" in one_clear_line(end)
+    assert zygote.run(*argv, "--overwrite")["code"] == 0
+    assert "nothing to do" in zygote.run(*argv)["out"]
+    assert drafts.read_text() == "a year's work"
+    (output / "part-of-my-thesis.docx").write_text("another year's")
+    end = zygote.run(*argv, "--overwrite")
+    assert end["code"] == 2
+    assert "holds something else (part-of-my-thesis.docx)" in one_clear_line(end)
+    assert (output / "part-of-my-thesis.docx").read_text() == "another year's"

@@ -11,6 +11,7 @@ import pytest
 from fakes import fake_bundle, write_jsonl
 from outputs import manifest, rows
 from pages_of_docs import recipes
+from pipeline import storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import run_command
 from pipeline.output import incremental
@@ -154,7 +155,7 @@ def test_a_dead_run_is_finished_first(night, monkeypatch, capsys):
     assert "the machine is lost" in capsys.readouterr().err
     [dead] = night.runs()
     assert not (dead / "_SUCCESS").exists()
-    assert list(dead.glob("part-*.parquet"))
+    assert list(dead.glob("_work-*/part-*.parquet"))
     night.write("b.jsonl", 10, seed=2)
     assert night.run() == 0
     first, second = night.runs()
@@ -194,7 +195,8 @@ def test_a_run_that_died_before_its_plan_leaves_nothing(night):
     night.write("a.jsonl", 3, seed=1)
     assert night.run() == 0
     empty = night.series()[0] / "run=20200101T000000Z"
-    (empty / "_work-0123").mkdir(parents=True)
+    (empty / "_work-0123456789ab").mkdir(parents=True)
+    (empty / "_work-0123456789ab" / f"{storage.TEMPORARY}{32 * 'a'}").write_text("half a plan")
     assert night.run() == 0
     assert not empty.exists()
 

@@ -399,10 +399,10 @@ def test_a_report_that_fails_costs_no_labels(bundle_with_profile, tmp_path, monk
     arguments = ["--input", str(tmp_path / "b.jsonl"), "--model", bundle_with_profile]
     arguments += ["--output", str(tmp_path / "labels"), "--fail_on_drift"]
 
-    def broken(output, manifest):
+    def broken(manifest):
         raise RuntimeError("no fonts here\nat all")
 
-    monkeypatch.setattr("pipeline.stages.publishing.write_report", broken)
+    monkeypatch.setattr("pipeline.stages.publishing.page", broken)
     assert run_command(score, arguments) == 1  # not for the report's sake, but for the drift's
     said = capsys.readouterr()
     assert "the report failed: RuntimeError: no fonts here" in said.out

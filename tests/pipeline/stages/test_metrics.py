@@ -10,6 +10,8 @@ from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import plan_run
 from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes
+from pipeline.output.published import published_manifest
+from pipeline.output.work import work_folder
 from pipeline.score import build
 from pipeline.stages.context import RunContext
 
@@ -23,13 +25,13 @@ def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path
     options, beam_options = parse(ScoreOptions, arguments, "score", "")
     plan = plan_run(options, toy_bundle, [(str(tmp_path / "news.jsonl"), "jsonl")])
     folder.enter(output, plan, toy_bundle.path, False)
-    leave_notes(folder.work_folder(output, plan), toy_bundle)
+    leave_notes(work_folder(output, plan), toy_bundle)
     pipeline = beam.Pipeline(options=beam_options)
-    build(pipeline, RunContext(folder.work_folder(output, plan), output, toy_bundle.path))
+    build(pipeline, RunContext(work_folder(output, plan), output, toy_bundle.path))
     result = pipeline.run()
     result.wait_until_finish()
 
-    recorded = folder.published_manifest(output)["metrics"]
+    recorded = published_manifest(output)["metrics"]
     found = result.metrics().query(MetricsFilter().with_namespace("newsbeam"))
     counters = {one.key.metric.name: one.committed for one in found["counters"]}
     assert counters == {name: recorded[name] for name in counters}

@@ -1,6 +1,8 @@
 """The publisher's steps, each of which may be repeated."""
 
 import json
+import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +16,8 @@ from pipeline.corpus.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.output import folder, parts
 from pipeline.output.checkpoints import read_stats, write_checkpoint
+from pipeline.output.published import published_manifest
+from pipeline.output.work import work_folder
 from pipeline.stages import publishing
 from pipeline.stages.context import RunContext
 from pipeline.stages.reading import read_item
@@ -32,7 +36,7 @@ def run(tmp_path, monkeypatch):
     plan = make_plan(inputs, ["title"], settings, reading=ReadSettings(20))
     output = str(tmp_path / "labels")
     folder.enter(output, plan, "model", False)
-    work = folder.work_folder(output, plan)
+    work = work_folder(output, plan)
     storage.write_json(
         f"{work}/notes.json", {"bundle": bundle_card(list("abcd")), "previous": None}
     )
@@ -57,7 +61,6 @@ def publish_all(output, work, plan, most=None):
 def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
     output, work, plan = run
     context = RunContext(work, output)
-    (tmp_path / "labels" / "part-00007-of-00008.parquet").write_text("of an earlier run")
     monkeypatch.setattr(parts, "PART_BYTES", 1)
     for _ in range(2):
         names = list(publishing._list_finished(0, context))
@@ -68,8 +71,7 @@ def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
         ]
         packed = [publishing._pack_part(part, context) for part in [*planned, *planned]][:4]
         assert [part["rows"] for part in packed] == [20, 10, 20, 10]
-    # Another run's worker that has outlived it leaves a part at the last moment.
-    (tmp_path / "labels" / "part-00009-of-00010.parquet").write_text("of a ghost")
+    assert os.listdir(output) == [Path(work).name]  # nothing is to be seen before the last step
     path = publishing._commit(packed, context)
     assert publishing._commit(packed, context) == path  # the runner's retry of what was done
     names = sorted(file.name for file in (tmp_path / "labels").iterdir())
@@ -94,8 +96,8 @@ def test_parts_are_of_a_useful_size(monkeypatch):
 def test_row_groups_hold_bounded_memory(run, tmp_path, monkeypatch):
     _, work, plan = run
     monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 1)
-    files = [f.name for f in publishing.complete_files(plan, work)]
-    parts.pack(parts.Part("x", files), plan, work, str(tmp_path / "x.parquet"))
+    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    parts.pack(part, plan, work, str(tmp_path / "x.parquet"))
     packed = pq.ParquetFile(tmp_path / "x.parquet")
     assert packed.num_row_groups == 4
     assert packed.read()["source_row"].to_pylist() == [*range(30), *range(30)]
@@ -106,7 +108,7 @@ def test_an_unfinished_item_is_not_published(run):
     publishing.storage.delete([f"{work}/000001-000001.end.parquet"])
     with pytest.raises(NewsbeamError, match="1 of 2 work items are not finished"):
         publish_all(output, work, plan)
-    assert folder.published_manifest(output) is None
+    assert published_manifest(output) is None
 
 
 def test_too_many_errors_publish_nothing_and_keep_the_work(run):
@@ -115,9 +117,9 @@ def test_too_many_errors_publish_nothing_and_keep_the_work(run):
         publish_all(output, work, plan, 0.05)
     assert "blank 4, json 2" in str(caught.value)
     assert caught.value.exit_code == 3
-    assert publishing.published_files(output) == []
+    assert os.listdir(output) == [Path(work).name]
     publish_all(output, work, plan, 0.5)
-    assert folder.published_manifest(output)["in_error"] == 6
+    assert published_manifest(output)["in_error"] == 6
 
 
 def test_rows_that_do_not_add_up_are_not_published(run):
@@ -144,16 +146,10 @@ def test_a_bad_file_that_was_skipped_is_tried_again_where_it_may_not_be(run):
         publish_all(output, work, plan)
 
 
-def test_strange_parts(tmp_path):
-    for name in ("part-1", "part-2", "_SUCCESS"):
-        (tmp_path / name).write_text("")
-    assert publishing.strange_parts(str(tmp_path), ["part-2"]) == [f"{tmp_path}/part-1"]
-
-
 def test_a_part_keeps_dictionaries_of_several_files(run, tmp_path):
     _, work, plan = run
-    files = [f.name for f in publishing.complete_files(plan, work)]
-    parts.pack(parts.Part("x", files), plan, work, str(tmp_path / "x.parquet"))
+    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    parts.pack(part, plan, work, str(tmp_path / "x.parquet"))
     table = pq.read_table(tmp_path / "x.parquet")
     assert table.schema.field("source").type == pa.dictionary(pa.int32(), pa.string())
-    assert parts.rows_in(str(tmp_path / "x.parquet")) == 60
+    assert table.num_rows == 60

@@ -17,6 +17,7 @@ from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import chosen_options, plan_run, second_bundle
 from pipeline.output import folder
 from pipeline.output.launch_context import leave_notes
+from pipeline.output.work import work_folder
 from pipeline.quality.profiles import profile_of
 from pipeline.score import build, score
 from pipeline.stages.context import RunContext
@@ -115,9 +116,9 @@ def test_beams_counters_agree_with_the_manifest(cascade):
     then = second_bundle(options, bundle)
     plan = plan_run(options, bundle, [(news, "jsonl")], then)
     folder.enter(output, plan, bundle.path, False)
-    leave_notes(folder.work_folder(output, plan), bundle, None, then, options.then)
+    leave_notes(work_folder(output, plan), bundle, None, then, options.then)
     pipeline = beam.Pipeline(options=beam_options)
-    work = folder.work_folder(output, plan)
+    work = work_folder(output, plan)
     build(pipeline, RunContext(work, output, bundle.path, then.path))
     result = pipeline.run()
     result.wait_until_finish()

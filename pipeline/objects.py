@@ -1,0 +1,102 @@
+"""Acts on single objects of Google Cloud Storage, on condition that nobody was faster.
+
+The store counts an object's generations, and acts only if the one that was seen is there.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+GOOGLE = "gs://"
+
+
+def version(path: str) -> int | None:
+    """Which version of an object is there; None if there is none."""
+    blob = _blob(path)
+    with _as_os_errors(path):
+        try:
+            blob.reload()
+        except _not_found():
+            return None
+    return blob.generation
+
+
+def delete(path: str, wanted: int) -> None:
+    """Deletes a version of an object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        FileExistsError: if another version is there.
+    """
+    with _as_os_errors(path):
+        _blob(path).delete(if_generation_match=wanted)
+
+
+def copy(source: str, target: str, is_new: bool = False) -> None:
+    """Copies an object within the store.
+
+    Args:
+        source: the object.
+        target: its copy.
+        is_new: whether there must be no object there.
+
+    Raises:
+        FileNotFoundError: if there is no `source`.
+        FileExistsError: if there is an object at `target`, and must not be.
+    """
+    condition = {"if_generation_match": 0} if is_new else {}
+    blob, token = _blob(target), None
+    with _as_os_errors(source):
+        while True:  # a large object, or one that moves to another place, takes several requests
+            token, _, _ = blob.rewrite(_blob(source), token=token, **condition)
+            if token is None:
+                return
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two objects that are there have the same content, as far as the store knows."""
+    blobs = [_blob(one), _blob(other)]
+    with _as_os_errors(one):
+        for blob in blobs:
+            blob.reload()
+    first, second = ((blob.size, blob.crc32c, blob.md5_hash) for blob in blobs)
+    return first == second
+
+
+def folders(path: str) -> list[str]:
+    """The names of the folders directly in one, by a listing of these only."""
+    import google.cloud.storage as gcs
+
+    bucket, _, prefix = f"{path.rstrip('/')}/".removeprefix(GOOGLE).partition("/")
+    with _as_os_errors(path):
+        listing = gcs.Client().list_blobs(bucket, prefix=prefix or None, delimiter="/")
+        for _ in listing:
+            pass
+    return sorted(one[len(prefix) :].rstrip("/") for one in listing.prefixes)
+
+
+def _blob(path: str) -> Any:
+    import google.cloud.storage as gcs
+
+    bucket, _, name = path.removeprefix(GOOGLE).partition("/")
+    return gcs.Client().bucket(bucket).blob(name)
+
+
+def _not_found() -> type[Exception]:
+    from google.api_core.exceptions import NotFound
+
+    return NotFound
+
+
+@contextmanager
+def _as_os_errors(path: str) -> Iterator[None]:
+    from google.api_core.exceptions import NotFound, PreconditionFailed
+
+    try:
+        yield
+    except NotFound as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+    except PreconditionFailed as error:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from error

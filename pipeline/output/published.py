@@ -1,0 +1,75 @@
+"""What is published in a folder: the manifest that `_SUCCESS` stands for.
+
+`_SUCCESS` holds the SHA-256 of `_manifest.json`, so that a reader who comes while one run takes
+another's place never takes one's manifest for the other's. Version 0.1 left it empty.
+"""
+
+import hashlib
+import json
+import time
+from typing import Any, NamedTuple
+
+from pipeline import layout, storage
+
+TRIES = 3
+PAUSE_SECONDS = 0.2
+
+
+class Published(NamedTuple):
+    """A published run.
+
+    Attributes:
+        commit: SHA-256 of its manifest's bytes.
+        manifest: what it says of itself.
+    """
+
+    commit: str
+    manifest: dict[str, Any]
+
+
+def commit_of(content: bytes) -> str:
+    """What `_SUCCESS` says of a manifest."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def published(output: str) -> Published | None:
+    """The run that is published in the folder, if one is.
+
+    Raises:
+        OSError: if a disk or a store doesn't answer; that says nothing of what is published.
+    """
+    for number in range(TRIES):
+        time.sleep(PAUSE_SECONDS * number)
+        said = storage.read_if_there(storage.join(output, layout.SUCCESS))
+        if said is None:
+            return None
+        content = storage.read_if_there(storage.join(output, layout.MANIFEST))
+        if content is not None and said.strip().decode(errors="replace") in (
+            "",
+            commit_of(content),
+        ):
+            manifest = as_manifest(content)
+            return Published(commit_of(content), manifest) if manifest is not None else None
+    return None  # another run takes its place just now, or somebody has changed the manifest
+
+
+def published_manifest(output: str) -> dict[str, Any] | None:
+    """The manifest of the run that is published in the folder, if one is."""
+    found = published(output)
+    return found and found.manifest
+
+
+def as_manifest(content: bytes) -> dict[str, Any] | None:
+    """A manifest of ours; None for what is something else."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return None
+    is_ours = isinstance(value, dict) and isinstance(value.get("plan"), dict)
+    return value if is_ours and "digest" in value["plan"] else None
+
+
+def named_parts(manifest: dict[str, Any]) -> list[str]:
+    """The names of the parts in a manifest."""
+    names = [part["name"] for part in manifest.get("parts", [])]
+    return [name for name in names if layout.is_part(name)]  # whatever somebody wrote into it
