@@ -69,9 +69,9 @@ def get(value: dict[str, Any], name: str) -> Any:
     for front, rest in _cuts(name):
         inner = value.get(front)
         if isinstance(inner, dict):
-            value = get(inner, rest)
-            if value is not None:
-                return value
+            found = get(inner, rest)
+            if found is not None:
+                return found
     return None
 
 
