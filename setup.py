@@ -37,6 +37,7 @@ setup(
     package_data={"pipeline.reporting": ["templates/*"], "model.inspection": ["templates/*"]},
     install_requires=[
         "apache-beam[gcp]>=2.77,<2.78",
+        "fastavro>=1.13",
         "keras>=3.15,<4",
         "keras-hub>=0.32,<0.33",
         "numpy>=2.1,<3",

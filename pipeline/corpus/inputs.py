@@ -3,7 +3,7 @@
 import os
 
 from pipeline import storage
-from pipeline.corpus.formats.registry import by_ending, by_prefix
+from pipeline.corpus.formats.registry import by_ending, by_prefix, members
 from pipeline.errors import UsageError
 
 
@@ -65,7 +65,7 @@ def _expand(pattern: str) -> list[str]:
             return [file.path for file in exact]
         if not any(character in pattern for character in "*?["):
             below = [file.path for file in storage.match(storage.join(pattern, "**"))]
-            return [path for path in below if not _hidden(path[len(pattern) :])]
+            return _members([path for path in below if not _hidden(path[len(pattern) :])])
     return [file.path for file in storage.match(pattern)]
 
 
@@ -73,8 +73,19 @@ def _files_below(folder: str) -> list[str]:
     paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _hidden(name))
-        paths += [os.path.join(parent, name) for name in sorted(names) if not _hidden(name)]
+        shown = members(sorted(name for name in names if not _hidden(name)))
+        paths += [os.path.join(parent, name) for name in shown]
     return paths
+
+
+def _members(paths: list[str]) -> list[str]:
+    """Of the files of several folders, those that are to be read, in their order."""
+    names: dict[str, list[str]] = {}
+    for path in paths:
+        parent, _, name = path.rpartition("/")
+        names.setdefault(parent, []).append(name)
+    wanted = {f"{parent}/{name}" for parent, some in names.items() for name in members(some)}
+    return [path for path in paths if path in wanted]
 
 
 def _hidden(path: str) -> bool:

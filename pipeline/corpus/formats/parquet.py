@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
+from pipeline.corpus.formats.damage import damage_named
 from pipeline.corpus.nested import pick
 from pipeline.errors import BadFileError
 
@@ -23,12 +24,9 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
     Raises:
         BadFileError: if there is no readable footer.
     """
-    try:
-        with storage.open_input(path) as stream:
-            file = pq.ParquetFile(stream)
-            return Facts(file.schema_arrow, file.metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
-        raise BadFileError(path, _reason(error)) from error
+    with damage_named(path), storage.open_input(path) as stream:
+        file = pq.ParquetFile(stream)
+        return Facts(file.schema_arrow, file.metadata.num_rows)
 
 
 def read(
@@ -46,30 +44,25 @@ def read(
     """
     assert rows is not None  # a footer always has them
     position, end = 0, start + rows
-    try:
-        with storage.open_input(path) as stream:
-            names = columns.names()
-            file = pq.ParquetFile(stream, pre_buffer=not storage.is_local(path))
-            for group in range(file.metadata.num_row_groups):
-                facts = file.metadata.row_group(group)
-                if position + facts.num_rows <= start or position >= end:
-                    position += facts.num_rows
-                    continue
-                row_bytes = max(1.0, facts.total_byte_size / max(facts.num_rows, 1))
-                size = max(1, int(min(settings.shard_rows, BATCH_BYTES / row_bytes)))
-                for batch in file.iter_batches(size, row_groups=[group], columns=names):
-                    first, position = position, position + batch.num_rows
-                    skipped = max(0, start - first)
-                    wanted = min(position, end) - first - skipped
-                    if wanted > 0:
-                        yield Rows(pick(pa.table(batch).slice(skipped, wanted), names))
-                    if position >= end:
-                        return
-    except (OSError, pa.ArrowException) as error:
-        raise BadFileError(path, _reason(error)) from error
+    with damage_named(path), storage.open_input(path) as stream:
+        names = columns.names()
+        file = pq.ParquetFile(
+            stream, pre_buffer=not storage.is_local(path), page_checksum_verification=True
+        )
+        for group in range(file.metadata.num_row_groups):
+            facts = file.metadata.row_group(group)
+            if position + facts.num_rows <= start or position >= end:
+                position += facts.num_rows
+                continue
+            row_bytes = max(1.0, facts.total_byte_size / max(facts.num_rows, 1))
+            size = max(1, int(min(settings.shard_rows, BATCH_BYTES / row_bytes)))
+            for batch in file.iter_batches(size, row_groups=[group], columns=names):
+                first, position = position, position + batch.num_rows
+                skipped = max(0, start - first)
+                wanted = min(position, end) - first - skipped
+                if wanted > 0:
+                    yield Rows(pick(pa.table(batch).slice(skipped, wanted), names))
+                if position >= end:
+                    return
     if position < end:
         raise BadFileError(path, f"it has {position} rows now and had {end} or more when planned")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].removesuffix(".") or type(error).__name__

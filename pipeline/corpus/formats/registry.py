@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
-from pipeline.corpus.formats import delimited, json_values, jsonl, parquet, tfds, warc
+from pipeline.corpus.formats import (
+    arrow_ipc,
+    avro,
+    delimited,
+    json_values,
+    jsonl,
+    orc,
+    parquet,
+    tfds,
+    warc,
+)
 from pipeline.corpus.formats.compression import without_ending
 
 
@@ -53,6 +63,8 @@ class Format:
         endings: of its files' names, in small letters.
         prefix: of its inputs, where they are no files but names of something else.
         files: the files in which such an input lies, for fingerprints.
+        members: of the names of a folder's files, those that are to be read, if the folder is one
+            that the format makes; else None.
         is_text: whether files may be compressed, which another ending behind their own says.
         may_grow: whether a file is still the same one if something was added at its end. Not so
             with a footer.
@@ -62,6 +74,7 @@ class Format:
     endings: tuple[str, ...] = ()
     prefix: str | None = None
     files: Callable[[str, ReadSettings], list[str]] | None = None
+    members: Callable[[list[str]], list[str] | None] | None = None
     is_text: bool = False
     may_grow: bool = False
 
@@ -71,9 +84,21 @@ FORMATS = {
     "csv": Format(delimited, (".csv",), is_text=True, may_grow=True),
     "jsonl": Format(jsonl, (".jsonl", ".ndjson"), is_text=True, may_grow=True),
     "json": Format(json_values, (".json",), is_text=True),
+    "orc": Format(orc, (".orc",)),
+    "avro": Format(avro, (".avro",)),
+    "arrow": Format(arrow_ipc, (".arrow", ".feather", ".ipc"), members=arrow_ipc.members),
     "warc": Format(warc, (".warc", ".warc.gz")),
     "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
 }
+
+
+def members(names: list[str]) -> list[str]:
+    """Which of a folder's files are to be read."""
+    for format in FORMATS.values():
+        wanted = format.members(names) if format.members is not None else None
+        if wanted is not None:
+            return wanted
+    return names
 
 
 def by_prefix(text: str) -> str | None:

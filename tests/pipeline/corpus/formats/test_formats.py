@@ -160,3 +160,21 @@ def test_parquet_that_lost_rows_since_the_plan_is_bad(tmp_path):
     pq.write_table(pa.table({"t": ["text"] * 5}), path)
     with pytest.raises(BadFileError, match="it has 5 rows now"):
         rows_of(parquet, path, ["t"], rows=8)
+
+
+def test_parquet_with_wrong_page_checksums_is_bad(tmp_path):
+    path = tmp_path / "news.parquet"
+    table = pa.table({"t": [f"text {n}" for n in range(1000)]})
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    pq.write_table(table, path, **options)
+    path.write_bytes(path.read_bytes().replace(b"text 500", b"text 5O0", 1))
+    with pytest.raises(BadFileError, match="CRC checksum verification failed"):
+        rows_of(parquet, path, ["t"], rows=1000)
+
+
+def test_parquet_with_names_that_are_no_text_is_bad(tmp_path):
+    path = tmp_path / "news.parquet"
+    pq.write_table(pa.table({"t": ["a"], "caf~": ["b"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"caf~", b"caf\xe9"))
+    with pytest.raises(BadFileError, match="can't decode byte 0xe9"):
+        parquet.inspect(str(path), SETTINGS)
