@@ -61,11 +61,6 @@ def held(output: str, content: str | bytes) -> HeldError:
     return HeldError(f"{output} is held by {by}; wait for it or stop it")
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what an exception says, without a full stop."""
-    return str(error).strip().split("\n")[0].removesuffix(".") or type(error).__name__
-
-
 def one_line(error: BaseException) -> str:
     """What is said of an exception, in one line."""
     if isinstance(error, NewsbeamError):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import BadFileError, NewsbeamError, first_line
+from model.terminal import first_line
+from pipeline.errors import BadFileError, NewsbeamError
 
 
 @contextmanager
