@@ -9,7 +9,8 @@ import argparse
 import json
 from typing import Any
 
-from pipeline.launcher.options import ScoreOptions, certainty, column_list, positive, share
+from pipeline.launcher.options import ScoreOptions
+from pipeline.launcher.values import certainty, column_list, positive, row_count, share
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"
@@ -87,7 +88,7 @@ def _regex(name: str, action: argparse.Action) -> str:
         return "^(true|false)$"
     if action.choices:
         return f"^({'|'.join(map(str, action.choices))})$"
-    if action.type is positive:
+    if action.type in (positive, row_count):
         return NUMBER
     if action.type is share:
         return r"^(0(\.[0-9]*)?|\.[0-9]+|1(\.0*)?)$"

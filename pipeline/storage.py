@@ -49,14 +49,24 @@ def is_local(path: str) -> bool:
 def supported(path: str) -> str:
     """A path or pattern as options take it: on a disk, or in a store that this was tested on.
 
+    Returns:
+        The same, with the home folder for a leading `~`, which a shell leaves in `--output=~/x`.
+
     Raises:
         UsageError: if it lies elsewhere. What Beam could read there, nobody has tried; and two
-            runs on one output would not notice each other.
+            runs on one output would not notice each other. Or if it can be no path at all.
     """
     scheme = FileSystems.get_scheme(path)
-    if scheme in (None, "file", *STORES):
-        return path
-    raise UsageError(f"{path}: {scheme}:// is not supported, only disks and gs:// are")
+    if scheme not in (None, "file", *STORES):
+        raise UsageError(f"{path}: {scheme}:// is not supported, only disks and gs:// are")
+    if "\0" in path or (scheme is not None and not path.partition("://")[2].strip("/")):
+        raise UsageError(f"{path!r} names no file or folder")
+    if scheme is None and path.startswith("~"):
+        found = os.path.expanduser(path)
+        if found == path:
+            raise UsageError(f"{path}: there is no such user; a name that begins so needs ./ first")
+        return found
+    return path
 
 
 def local_path(path: str) -> str:

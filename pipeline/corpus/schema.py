@@ -216,11 +216,15 @@ def _check_names(names: list[str], cascade: bool) -> None:
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """Strings of any width or encoding are one type."""
+    """Strings of any width or encoding are one type; Arrow has next to nothing for some types."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return kind.storage_type  # a list of numbers
     return kind
 
 
@@ -246,13 +250,14 @@ def _check_text(path: str, name: str, kind: pa.DataType) -> None:
 
 
 def _check_label(path: str, name: str, kind: pa.DataType) -> None:
+    wrong = UsageError(f"column {name} of {path} holds no labels but {kind}")
+    if pa.types.is_nested(kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind):
+        raise wrong
     try:
         if not _is_text(kind):
             pa.array([], kind).cast(pa.string())
     except pa.ArrowException as error:
-        raise UsageError(f"column {name} of {path} holds no labels but {kind}") from error
-    if pa.types.is_nested(kind):
-        raise UsageError(f"column {name} of {path} holds no labels but {kind}")
+        raise wrong from error
 
 
 def _check_storable(path: str, name: str, kind: pa.DataType) -> None:
@@ -260,7 +265,7 @@ def _check_storable(path: str, name: str, kind: pa.DataType) -> None:
     schema = pa.schema([(name, kind)])
     try:
         pq.write_table(schema.empty_table(), pa.BufferOutputStream())
-    except pa.ArrowException as error:
+    except (pa.ArrowException, NotImplementedError) as error:
         raise UsageError(
             f"column {name} of {path} is {kind}, which Parquet cannot hold; leave it out"
         ) from error

@@ -1,48 +1,19 @@
 """The command line of scoring, beside all of Beam's own options."""
 
 import argparse
-import difflib
-from collections.abc import Iterable
 from typing import NoReturn
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.engines.choose import PRECISIONS
 from pipeline import storage
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
+from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
+from pipeline.launcher.values import certainty, column_list, positive, row_count, share
 
 SHARD_ROWS = 16_384
-
-
-def column_list(text: str) -> list[str]:
-    """Splits `a,b,c`, as the options that name columns take it."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def positive(text: str) -> int:
-    """A whole number above 0, as options take it."""
-    number = int(text.replace("_", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1, as options take it."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return number
-
-
-def certainty(text: str) -> float:
-    """A number above 0 and up to 1, as options take it."""
-    number = float(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1")
-    return number
 
 
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +47,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         "--tfds_data_dir", metavar="DIR", help="where tfds: data sets lie (default: TFDS's own)"
     )
     corpus.add_argument(
-        "--limit", type=positive, metavar="N", help="take the first N rows only, for a try"
+        "--limit", type=row_count, metavar="N", help="take the first N rows only, for a try"
     )
     corpus.add_argument(
         "--shard_rows",
@@ -266,14 +237,6 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see --help")
 
 
-def _flags_of(options_classes: Iterable[type[PipelineOptions]]) -> list[str]:
-    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    parser.add_value_provider_argument = parser.add_argument  # type: ignore[attr-defined]
-    for options_class in options_classes:
-        options_class._add_argparse_args(parser)  # type: ignore[arg-type]
-    return [flag for action in parser._actions for flag in action.option_strings]
-
-
 def parse(
     own: type[NewsbeamOptions], argv: list[str], prog: str, description: str
 ) -> tuple[argparse.Namespace, PipelineOptions]:
@@ -295,20 +258,7 @@ def parse(
     )
     own._add_argparse_args(parser)  # type: ignore[arg-type]
     options, rest = parser.parse_known_args(_switches(argv, parser))
-    beams = _flags_of(PipelineOptions.__subclasses__())
-    for flag in [text.split("=", 1)[0] for text in rest if text.startswith("-")]:
-        if flag not in beams:
-            ours = _flags_of([own])
-            close = difflib.get_close_matches(flag, ours + beams, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; see --help"
-            raise UsageError(f"unknown option {flag}{hint}")
-    beam_options = PipelineOptions(rest)
-    known = beam_options.get_all_options(drop_default=True)
-    stray = _stray_words(rest, beams)
-    if stray:
-        raise UsageError(f"'{stray}' belongs to no option; did you mean --input {stray}?")
-    if "runner" not in known:
-        beam_options.view_as(StandardOptions).runner = "FnApiRunner"
+    beam_options = parse_beam_options(rest, flags_of([own]))
     if getattr(options, "dataflow_preset", None):
         apply_preset(options.dataflow_preset, beam_options)
     return options, beam_options
@@ -328,12 +278,3 @@ def _switches(argv: list[str], parser: argparse.ArgumentParser) -> list[str]:
         elif value.lower() == "true":
             result.append(flag)
     return result
-
-
-def _stray_words(rest: list[str], beams: list[str]) -> str | None:
-    """A word that no flag takes, such as a file name without `--input`."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    for flag in beams:
-        parser.add_argument(flag, nargs="?", action="append")
-    _, stray = parser.parse_known_args(rest)
-    return next((word for word in stray if not word.startswith("-")), None)

@@ -23,6 +23,8 @@ from pipeline.layout import LOCK
 from pipeline.output.lease import check_lock, leased
 
 Check = Callable[[], None]
+TRIES = 100
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no wrong use: it may be otherwise later
 
 
 @contextmanager
@@ -61,13 +63,18 @@ def _holder() -> dict[str, Any]:
 def _locked(output: str) -> Iterator[None]:
     had_folder = os.path.isdir(output)
     path = os.path.join(output, LOCK)
+    tries = 0
     while True:
         try:
             os.makedirs(output, exist_ok=True)
             stream = _open_lock(path)
-        except FileNotFoundError:
-            continue  # its holder has just taken the empty folder away
-        except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        except OSError as error:
+            # Its holder may have just taken the empty folder away; but in /proc it never is there.
+            tries += 1
+            if isinstance(error, FileNotFoundError) and tries < TRIES:
+                continue
+            if error.errno in DISK_REFUSES:
+                raise
             raise UsageError(f"cannot write to {output}: {error.strerror}") from error
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

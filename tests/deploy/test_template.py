@@ -12,8 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from fakes import fake_bundle, write_jsonl
 from pipeline.errors import NewsbeamError
+from pipeline.launcher.beam_options import flags_of
 from pipeline.launcher.launch import detaches, hand_over
-from pipeline.launcher.options import ScoreOptions, _flags_of, parse
+from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.score import score
 from places import ROOT
 
@@ -23,8 +24,8 @@ PARAMETERS = {parameter["name"]: parameter for parameter in METADATA["parameters
 
 
 def test_every_option_is_a_parameter_and_every_parameter_an_option():
-    ours = {flag.removeprefix("--") for flag in _flags_of([ScoreOptions])}
-    beams = {flag.removeprefix("--") for flag in _flags_of(PipelineOptions.__subclasses__())}
+    ours = {flag.removeprefix("--") for flag in flags_of([ScoreOptions])}
+    beams = {flag.removeprefix("--") for flag in flags_of(PipelineOptions.__subclasses__())}
     missing = ours - set(PARAMETERS)
     assert not missing, "run: .venv/bin/python -m deploy.template > deploy/metadata.json"
     assert set(PARAMETERS) <= ours | beams

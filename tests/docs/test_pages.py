@@ -9,7 +9,8 @@ from pages_of_docs import pages, recipes
 from pipeline.corpus import documents
 from pipeline.corpus.formats.compression import ENDINGS as COMPRESSED
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.launcher.options import NewsbeamOptions, PrepareOptions, ScoreOptions, _flags_of
+from pipeline.launcher import beam_options
+from pipeline.launcher.options import NewsbeamOptions, PrepareOptions, ScoreOptions
 from places import ROOT
 
 FLAG = re.compile(r"(?<![\w-])--\w+")
@@ -18,7 +19,7 @@ DOCS = "\n".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
 
 
 def flags_of(own: type[NewsbeamOptions]) -> set[str]:
-    return {flag for flag in _flags_of([own]) if flag.startswith("--")}
+    return {flag for flag in beam_options.flags_of([own]) if flag.startswith("--")}
 
 
 def flags_in_source(module: str) -> set[str]:
@@ -56,7 +57,7 @@ def test_files_that_are_named_are_there(page):
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_have_the_options_that_the_page_gives_them(page):
-    beams = set(_flags_of(PipelineOptions.__subclasses__()))
+    beams = set(beam_options.flags_of(PipelineOptions.__subclasses__()))
     ours = {"pipeline.score": flags_of(ScoreOptions), "pipeline.prepare": flags_of(PrepareOptions)}
     text = page.read_text().replace("\\\n", " ")
     for module, rest in COMMAND.findall(text):

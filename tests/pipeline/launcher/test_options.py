@@ -40,7 +40,7 @@ def test_another_runner_is_kept():
         (["--qqq"], "unknown option --qqq; see --help"),
         (["news.csv"], "'news.csv' belongs to no option; did you mean --input news.csv?"),
         (["--shard_rows", "0"], "argument --shard_rows: 0 is not above 0; see --help"),
-        (["--limit", "many"], "argument --limit: invalid positive value: 'many'; see --help"),
+        (["--limit", "many"], "argument --limit: 'many' is no whole number; see --help"),
         (["--max_error_rate", "3"], "argument --max_error_rate: 3 is not between 0 and 1"),
     ],
 )

@@ -1,0 +1,52 @@
+"""Values of options, from what stands on the command line."""
+
+import argparse
+import sys
+
+MOST = (1 << 31) - 1  # what Arrow and the engines count in
+
+
+def column_list(text: str) -> list[str]:
+    """Splits `a,b,c`, as the options that name columns take it."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def positive(text: str, most: int = MOST) -> int:
+    """A whole number above 0, as options take it."""
+    try:
+        number = int(text.replace("_", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if number > most:
+        raise argparse.ArgumentTypeError(f"{text} is more than {most:,}")
+    return number
+
+
+def row_count(text: str) -> int:
+    """A number of rows above 0, as options take it; of a whole corpus, so that it may be large."""
+    return positive(text, sys.maxsize)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, as options take it."""
+    number = _number(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
+def certainty(text: str) -> float:
+    """A number above 0 and up to 1, as options take it."""
+    number = _number(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None

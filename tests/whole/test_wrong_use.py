@@ -1,0 +1,167 @@
+"""Wrong use ends in one line and with exit code 2, before any work; nothing is written."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fakes import write_jsonl
+from pipeline.launcher.command import run_command
+from pipeline.score import score
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def wrong(tmp_path, fake, play, capsys, monkeypatch):
+    """Runs a command that must be refused; gives its line."""
+    write_jsonl(tmp_path / "news.jsonl", 5)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    def run(*more: str, command=score, **changes: str | None) -> str:
+        options = {"--input": "news.jsonl", "--model": fake, "--output": "labels"}
+        options |= {f"--{name}": value for name, value in changes.items()}
+        argv = [f"{name}={value}" for name, value in options.items() if value is not None]
+        before = listing(tmp_path)
+        try:
+            code = run_command(command, [*argv, *more])
+        except SystemExit as stop:
+            code = stop.code
+        told = capsys.readouterr()
+        assert code == 2, (code, told)
+        assert told.out == ""
+        assert told.err.count("\n") == 1, told.err
+        assert len(told.err) < 400
+        after = [name for name in listing(tmp_path) if not name.startswith("cache")]
+        assert after == [name for name in before if not name.startswith("cache")]
+        return told.err.removeprefix("newsbeam: ").removesuffix("\n")
+
+    return run
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("/proc/labels", "cannot write to /proc/labels: "),
+        ("/proc/self/fd/labels", "cannot write to /proc/self/fd/labels: "),
+        ("/sys/labels", "cannot write to /sys/labels: "),
+        ("/dev/null", "cannot write to /dev/null: "),
+        ("/dev/null/labels", "cannot write to /dev/null/labels: "),
+        ("news.jsonl", "the input news.jsonl lies in the output folder news.jsonl"),
+        ("news.jsonl/labels", "cannot write to news.jsonl/labels: "),
+        ("file://", "'file://' names no file or folder"),
+        ("file:///", "'file:///' names no file or folder"),
+        ("gs://", "'gs://' names no file or folder"),
+        ("", "--output is missing"),
+        ("a\0b", "'a\\x00b' names no file or folder"),
+        ("x" * 300, "cannot write to xxx"),
+        ("http://example.org/labels", "http://example.org/labels: http:// is not supported"),
+        ("nonsense://labels", "nonsense://labels: nonsense:// is not supported"),
+        ("~nobody-of-that-name/labels", "~nobody-of-that-name/labels: there is no such user"),
+    ],
+)
+def test_an_output_that_cannot_be(wrong, output, expected):
+    assert wrong(output=output).startswith(expected)
+
+
+def test_a_folder_that_is_read_only(wrong, tmp_path):
+    place = tmp_path / "theirs"
+    place.mkdir()
+    if os.system(f"mount -t tmpfs -o ro newsbeam-test '{place}' 2>/dev/null"):
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        told = wrong(output="theirs/labels")
+        assert told == "cannot write to theirs/labels: Read-only file system"
+        told = wrong(output="theirs")
+        assert told == "cannot write to theirs: Read-only file system"
+    finally:
+        os.system(f"umount '{place}'")
+
+
+def test_the_home_folder_is_meant_by_its_sign(tmp_path, fake, play, monkeypatch):
+    """A shell leaves `--output=~/labels` as it is."""
+    write_jsonl(tmp_path / "home" / "news.jsonl", 5)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    argv = ["--input=~/news.jsonl", f"--model={fake}", "--output=~/labels"]
+    assert run_command(score, argv) == 0
+    assert (tmp_path / "home" / "labels" / "_SUCCESS").exists()
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("name", ["input", "model", "then"])
+@pytest.mark.parametrize("scheme", ["http", "https", "ftp", "s3", "hdfs", "nonsense"])
+def test_paths_of_no_store_that_is_known(wrong, name, scheme):
+    assert f"{scheme}://" in wrong(**{name: f"{scheme}://host/news.jsonl"})
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("shard_rows", ("0", "-1", "a", "1e3", "9" * 30, "10000000000", "")),
+        ("limit", ("0", "-1", "a", "9" * 30, "")),
+        ("batch_tokens", ("0", "a", "9" * 30)),
+        ("max_error_rate", ("2", "-1", "nan", "inf", "a")),
+        ("confidence", ("0", "nan", "a")),
+        ("direct_num_workers", ("abc", "-5", "1.5")),
+        ("runner", ("NoSuchRunner", "no.such.Runner", "")),
+        ("job_server_timeout", ("abc",)),
+        ("precision", ("int3",)),
+    ],
+)
+def test_absurd_values(wrong, option, values):
+    for value in values:
+        assert option in wrong(**{option: value}), value
+
+
+COLUMNS = {
+    "list": pa.array([["a"], ["b"]]),
+    "tensor": pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((2, 2, 3), "float32")),
+    "binary_view": pa.array([b"a", b"b"], pa.binary_view()),
+    "string_view": pa.array(["a", "b"], pa.string_view()),
+    "struct": pa.array([{"a": 1}, {"a": 2}]),
+    "map": pa.array([[("a", 1)], [("b", 2)]], pa.map_(pa.string(), pa.int64())),
+    "fixed": pa.array([[1, 2], [3, 4]], pa.list_(pa.int32(), 2)),
+    "half": pa.array([1.5, 2.5], pa.float16()),
+    "duration": pa.array([1, 2], pa.duration("s")),
+    "decimal": pa.array([1, 2], pa.decimal128(10, 2)),
+    "nothing": pa.array([None, None]),
+    "uuid": pa.array([b"a" * 16, b"b" * 16], pa.uuid()),
+}
+
+
+@pytest.fixture
+def odd_columns(tmp_path) -> dict[str, list]:
+    """Writes `odd.parquet` with a column of each type; gives its values."""
+    table = pa.table({"title": ["a", "b"], "description": ["c", "d"], **COLUMNS})
+    pq.write_table(table, tmp_path / "odd.parquet")
+    return pq.read_table(tmp_path / "odd.parquet").to_pydict()
+
+
+@pytest.mark.parametrize("kind", ["list", "tensor", "struct", "map", "fixed"])
+def test_a_true_label_is_no_list(wrong, odd_columns, kind):
+    told = wrong(input="odd.parquet", gold_column=kind)
+    assert told.startswith(f"column {kind} of odd.parquet holds no labels but ")
+
+
+def test_columns_of_all_types_are_carried(tmp_path, fake, play, odd_columns):
+    output = tmp_path / "labels"
+    argv = ["--input", str(tmp_path / "odd.parquet"), "--model", fake, "--output", str(output)]
+    assert run_command(score, [*argv, "--carry_columns", ",".join(COLUMNS)]) == 0
+    made = pq.read_table(next(output.glob("part-*"))).to_pydict()
+    assert {name: made[name] for name in COLUMNS} == {name: odd_columns[name] for name in COLUMNS}
+
+
+@pytest.mark.parametrize("kind", ["tensor", "binary_view", "uuid", "list"])
+def test_ids_of_odd_types(tmp_path, fake, play, odd_columns, kind):
+    output = tmp_path / "labels"
+    argv = ["--input", str(tmp_path / "odd.parquet"), "--model", fake, "--output", str(output)]
+    assert run_command(score, [*argv, "--id_column", kind]) == 0
+    assert pq.read_table(next(output.glob("part-*")))["id"].to_pylist() == odd_columns[kind]
