@@ -5,7 +5,6 @@ JAX, which needs no TensorFlow, it writes weights, and `python -m model.export` 
 """
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -51,6 +50,7 @@ def train(options: argparse.Namespace) -> None:
 
     from model.training.corpus_profile import label_profile
     from model.training.examples import read_examples, split, weighted
+    from model.training.fitting import clear
     from model.training.network_size import network_size, size_lines
     from model.training.phases import finish_network, measure_network, train_network
     from model.training.starting_point import device_name, precision, starting_point
@@ -106,7 +106,7 @@ def train(options: argparse.Namespace) -> None:
         profile=profile and {**profile, **label_profile(probabilities, labels)},
     )
     save(options, trained, result, as_bundle=backend == "tensorflow")
-    shutil.rmtree(folder)
+    clear(folder)
     ((part, measured),) = metrics.items()
     say(
         f"{part} accuracy {measured['accuracy']:.4f} on {measured['rows']} rows, "

@@ -1,7 +1,8 @@
 """Fits a compiled network: best epoch kept, and able to go on after an interruption."""
 
+import contextlib
 import json
-import shutil
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ import keras
 import numpy as np
 
 from model.training.batches import LengthGroupedBatches
+
+_KEPT = re.compile(r"settings\.json|history\.json(\.tmp)?|(best|epoch-\d+)\.weights\.h5")
 
 
 class Interrupted(ValueError):
@@ -139,10 +142,37 @@ def _state_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch}.weights.h5"
 
 
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that holds something else than what a training keeps.
+
+    Raises:
+        Interrupted: It does, or it is a symbolic link.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise Interrupted(f"{folder} is no folder of a training: choose another --output")
+    strange = [path for path in _inside(folder) if not _KEPT.fullmatch(path.name)]
+    if strange:
+        raise Interrupted(f"{strange[0]} is none of a training's files: choose another --output")
+
+
+def clear(folder: Path) -> None:
+    """Deletes what a training keeps, and the folder if nothing else is in it."""
+    for path in _inside(folder):
+        if _KEPT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
 def _check_settings(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
     file = folder / "settings.json"
+    check_folder(folder)
     if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     if file.is_file():
         earlier = json.loads(file.read_text())
         changed = [name for name in settings if earlier.get(name) != settings[name]]

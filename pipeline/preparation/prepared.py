@@ -6,17 +6,20 @@ DIR/transform/          the fitted tf.Transform graph
 DIR/_work/              the plan of a run that is not finished
 """
 
+import re
 from typing import Any
 
 from model.bundle import PREPARED_FORMAT, installed_versions
 from model.tokenizers.vocabularies import parse_vocabulary
 from model.training.corpus_profile import TOKEN_EDGES
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan, save_plan
+from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
+from pipeline.output.work import is_link
 from pipeline.worker.failures import report_failures
 
 PREPARED = "prepared.json"
+_EXAMPLES = re.compile(r"examples-\d{5,}-(of-)?\d{5,}\.parquet")
 VERSIONS = ("apache-beam", "newsbeam", "tensorflow", "tensorflow-text", "tensorflow-transform")
 
 
@@ -65,11 +68,12 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
         UsageError: If the folder holds something else.
     """
     prepared = storage.join(output, PREPARED)
-    begun = storage.exists(plan_file(output))
-    names = [file.name for file in storage.files_in(output) if file.name != layout.LOCK]
-    names += storage.folders_in(output)
-    if storage.exists(prepared):
-        earlier = storage.read_json(prepared)
+    earlier = _described_before(prepared)
+    begun = saved_digest(plan_file(output)) is not None
+    foreign = _foreign_names(output, is_ours=begun or earlier is not None)
+    if foreign:
+        raise UsageError(f"{output} holds something else ({foreign[0]}); use another --output")
+    if earlier is not None:
         is_old = earlier.get("format", 0) < PREPARED_FORMAT
         if not is_old and earlier.get("plan") == plan.digest:
             return False
@@ -78,14 +82,45 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
             raise UsageError(
                 f"{output} holds data prepared {how}; use another --output, or --overwrite"
             )
-    elif names and not begun:
-        raise UsageError(f"{output} holds something else ({names[0]}); use another --output")
-    storage.delete([prepared])  # first: without it, the rest is nobody's
-    storage.delete([file.path for file in storage.named(output, "examples-*.parquet")])
+    save_plan(plan, plan_file(output))  # first: it says that the rest is ours
+    storage.delete([prepared])
+    names = [file.name for file in storage.files_in(output) if _EXAMPLES.fullmatch(file.name)]
+    storage.delete([storage.join(output, name) for name in names])
     storage.delete_folder(transform_dir(output))
-    storage.delete_folder(work_folder(output))
-    save_plan(plan, plan_file(output))
+    work = work_folder(output)
+    storage.delete([file.path for file in storage.files_in(work) if file.name != layout.PLAN])
+    for name in storage.folders_in(work):
+        storage.delete_folder(storage.join(work, name))
     return True
+
+
+def _described_before(path: str) -> dict[str, Any] | None:
+    """What an earlier run has written; None if there is none, or it is something else."""
+    try:
+        value = storage.read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    is_ours = isinstance(value, dict) and {"labels", "tokenizer", "rows"} <= set(value)
+    return value if is_ours else None
+
+
+def _foreign_names(output: str, is_ours: bool) -> list[str]:
+    """What a run would delete or read as its own, and isn't: links, and whatever has other names.
+
+    Args:
+        output: the folder.
+        is_ours: whether a run of ours has begun or written it. Then other names are left alone,
+            but for those that training would take for examples.
+    """
+    files = [file.name for file in storage.files_in(output) if file.name != layout.LOCK]
+    folders = storage.folders_in(output)
+    if not is_ours:
+        return files + folders
+    ours = (transform_dir(output), work_folder(output))
+    return [
+        *[n for n in files if n.startswith("examples-") and not _EXAMPLES.fullmatch(n)],
+        *[layout.last_part(path) for path in ours if is_link(path)],
+    ]
 
 
 def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:

@@ -202,6 +202,36 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "my only copy"
 
 
+def test_only_what_a_preparation_wrote_is_deleted(tmp_path, capsys):
+    (pattern,) = write("parquet", tmp_path)
+    folder = tmp_path / "mine"
+    plan = folder / "_work" / "plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text('{"what": "my own plan"}')
+    (folder / "examples-of-my-thesis.parquet").write_text("my only copy")
+    (folder / "prepared.json").write_text('{"dinner": true}')
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for more in ((), ("--overwrite",)):
+        assert run(*flags(folder, pattern, *more)) == 2
+        assert "holds something else" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["transform", "_work"])
+def test_a_preparation_follows_no_link(tmp_path, capsys, name):
+    (pattern,) = write("parquet", tmp_path)
+    folder, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.txt").write_text("my only copy")
+    folder.mkdir()
+    described = {"labels": [], "tokenizer": {}, "rows": 0, "format": 0}
+    (folder / "prepared.json").write_text(json.dumps(described))
+    (folder / name).symlink_to(elsewhere)
+    assert run(*flags(folder, pattern, "--overwrite")) == 2
+    assert f"holds something else ({name})" in capsys.readouterr().err
+    assert [path.name for path in elsewhere.iterdir()] == ["thesis.txt"]
+
+
 def test_a_corpus_of_one_label_is_refused(tmp_path, capsys):
     table = pa.table({"title": ["the team"] * 3, "description": ["won"] * 3, "label": ["a"] * 3})
     pq.write_table(table, tmp_path / "one.parquet")
