@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+DEPTH = 16  # of objects in objects whose names are offered
+
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:
     """Every way to cut a name at a dot, the longest front part first."""
@@ -75,9 +77,9 @@ def get(value: dict[str, Any], name: str) -> Any:
     return None
 
 
-def names_inside(value: dict[str, Any], before: str = "") -> Iterator[str]:
+def names_inside(value: dict[str, Any], depth: int = DEPTH, before: str = "") -> Iterator[str]:
     """The dotted names of all that lies in the objects that a JSON object holds."""
     for key, inner in value.items():
-        if isinstance(inner, dict):
+        if isinstance(inner, dict) and depth:
             yield from (f"{before}{key}.{name}" for name in inner)
-            yield from names_inside(inner, f"{before}{key}.")
+            yield from names_inside(inner, depth - 1, f"{before}{key}.")

@@ -6,6 +6,7 @@ rows. A line that holds anything but one JSON object (RFC 8259) is a row in erro
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -88,8 +89,12 @@ def rows_of(texts: Iterator[bytes], columns: Columns, settings: ReadSettings) ->
 
 def _row(line: bytes, ways: list[tuple[str, str, Callable[[Any], str | None]]]) -> Row:
     value, error = parse_line(line)
-    fields = None if value is None else [write(get(value, name)) for name, _, write in ways]
-    return fields, error, len(line)
+    if value is None:
+        return None, error, len(line)
+    try:
+        return [write(get(value, name)) for name, _, write in ways], None, len(line)
+    except _UnusableError as problem:
+        return None, f"{JSON}: {problem}", len(line)
 
 
 def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
@@ -105,10 +110,60 @@ def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
             line.decode()
         except UnicodeDecodeError:
             return None, f"{ENCODING}: {bad_bytes(line)}"
-        return None, f"{JSON}: {error}"
+        value = _lenient(line)
+        if value is None:
+            return None, f"{JSON}: {error}"
+    if isinstance(value, _Unusable):
+        return None, f"{JSON}: {value.reason}"
     if not isinstance(value, dict):
         return None, f"{JSON}: the line is {_KINDS[type(value)]}, not an object"
     return value, None
+
+
+class _UnusableError(ValueError):
+    """A value that is used cannot be written as text."""
+
+
+class _Unusable:
+    """In the place of a value that JSON allows and nobody can use."""
+
+    def __init__(self, reason: str):
+        self.reason = reason
+
+
+def _lenient(line: bytes) -> Any:
+    """Parses what is JSON by the letter: numbers beyond a double's range, half surrogate pairs.
+
+    They matter only where they are used, so there is an `_Unusable` in their place.
+    """
+    try:
+        return _usable(json.loads(line.decode(), parse_constant=_refuse_constant))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _usable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _usable(inner) for key, inner in value.items() if _is_text(key)}
+    if isinstance(value, list):
+        return [_usable(inner) for inner in value]
+    if isinstance(value, str) and not _is_text(value):
+        return _Unusable("a string has half of a surrogate pair")
+    if isinstance(value, float) and math.isinf(value):
+        return _Unusable("a number is beyond the range of a double")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _KINDS = {
@@ -131,7 +186,12 @@ def _text(value: Any) -> str | None:
 def _value(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, _Unusable):
+        raise _UnusableError(value.reason)
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        try:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_value)
+        except RecursionError as error:
+            raise _UnusableError("a value is nested too deep") from error

@@ -178,3 +178,34 @@ def test_parquet_with_names_that_are_no_text_is_bad(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"caf~", b"caf\xe9"))
     with pytest.raises(BadFileError, match="can't decode byte 0xe9"):
         parquet.inspect(str(path), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "odd, reason",
+    [
+        (b"1e999", "json: a number is beyond the range of a double"),
+        (b"-1e999", "json: a number is beyond the range of a double"),
+        (rb'"\ud800"', "json: a string has half of a surrogate pair"),
+        (rb'["x", {"y": "\udfff"}]', "json: a string has half of a surrogate pair"),
+        (b"[" * 1000 + b"]" * 1000, "json: a value is nested too deep"),
+        (b'{"a":' * 1005 + b"1" + b"}" * 1005, "json: a value is nested too deep"),
+    ],
+)
+def test_json_that_nobody_can_use_matters_only_where_it_is_used(tmp_path, odd, reason):
+    path = tmp_path / "news.jsonl"
+    path.write_bytes(b'{"t": "one", "odd": ' + odd + b'}\n{"t": "two", "odd": 1}\n')
+    names = jsonl.inspect(str(path), SETTINGS).schema.names
+    assert names == ["t", "odd"]
+    assert rows_of(jsonl, path, ["t"]) == ([{"t": "one"}, {"t": "two"}], [None, None])
+    values, errors = rows_of(jsonl, path, ["t", "odd"])
+    assert values == [{"t": None, "odd": None}, {"t": "two", "odd": "1"}]
+    assert errors == [reason, None]
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"Infinity", b"01", b"[" * 2000 + b"]" * 2000, b'"\t"'])
+def test_what_is_no_json_is_an_error_wherever_it_stands(tmp_path, odd):
+    path = tmp_path / "news.jsonl"
+    path.write_bytes(b'{"t": "one", "odd": ' + odd + b'}\n{"t": "two"}\n')
+    values, [first, second] = rows_of(jsonl, path, ["t"])
+    assert values == [{"t": None}, {"t": "two"}]
+    assert first.startswith("json: ") and second is None
