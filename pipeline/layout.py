@@ -3,7 +3,8 @@
 DIR/part-*.parquet, _manifest.json, _report.html, _SUCCESS   a published run; `_SUCCESS` last
 DIR/_claim                                                   the lock of whoever works on DIR
 DIR/_work-<plan>/                                            a run that is not published yet:
-    plan.json, started.json, notes.json, merged.json         its plan, and notes on the way
+    plan.json, plan-00001.json ...                           its plan, cut by the thousand inputs
+    started.json, notes.json, merged.json                    notes on the way
     000012-000003.parquet, 000012-000004.end.parquet         its checkpoints
     failed-*.json, worker-*                                  what its workers report
     part-*.parquet, swap-*/swap.json                         what is about to be published

@@ -83,7 +83,7 @@ class Columns:
         return dataclasses.replace(self, probabilities=None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One input file, or one split of a TensorFlow Datasets data set.
 
@@ -107,7 +107,7 @@ class Source:
     labels: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WorkItem:
     """A part of one source that a worker reads in one go.
 

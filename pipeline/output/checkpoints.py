@@ -39,10 +39,27 @@ def whole(names: Iterable[str]) -> list[str] | None:
 
 
 def finished_of(work: str | None, item: int) -> list[str]:
-    """The names of an item's finished files."""
+    """The names of an item's checkpoints, as far as they follow each other.
+
+    A store lists them by their prefix. A disk would have to read the whole folder, for each item;
+    so it is asked for one after the other, until there is none. One behind a gap, which a machine
+    that was lost may leave, is only written once more.
+    """
     if work is None:
         return []
-    return [file.name for file in storage.named(work, layout.checkpoints_of(item))]
+    if not storage.is_local(work):
+        return [file.name for file in storage.named(work, layout.checkpoints_of(item))]
+    found: list[str] = []
+    table = 0
+    while here := _of_table(work, item, table):
+        found += here
+        table += 1
+    return found
+
+
+def _of_table(work: str, item: int, table: int) -> list[str]:
+    names = [layout.checkpoint_name(item, table, is_last) for is_last in (False, True)]
+    return [name for name in names if storage.exists(storage.join(work, name))]
 
 
 def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[int]]:

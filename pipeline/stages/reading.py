@@ -25,7 +25,7 @@ from pipeline.corpus.documents import (
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.nested import is_list
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.plan import Plan, stream_items
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.stages.context import RunContext
@@ -37,7 +37,10 @@ TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may h
 
 @dataclass
 class PlanItems(beam.PTransform):
-    """The plan -> its work items, shared out over all workers."""
+    """The plan -> its work items, each with its source, shared out over all workers.
+
+    So nobody but the one who hands them out reads them all.
+    """
 
     context: RunContext
 
@@ -50,13 +53,13 @@ class PlanItems(beam.PTransform):
         )
 
 
-def _items(context: RunContext) -> list[WorkItem]:
-    return context.plan.items
+def _items(context: RunContext) -> Iterator[tuple[Source, WorkItem]]:
+    return stream_items(context.plan_path)
 
 
 @dataclass
 class ReadDocuments(beam.PTransform):
-    """WorkItem -> shards of at most `shard_rows` documents, numbered within the item.
+    """Source and work item -> shards of at most `shard_rows` documents, numbered within the item.
 
     Those whose checkpoint lies in the work folder already are passed over: what a resumed run and
     a runner's retry have in common.
@@ -72,18 +75,27 @@ class _ReadDocuments(StageDoFn):
     def load(self) -> None:
         register_worker(self.context.work)
 
-    def run(self, item: WorkItem) -> Iterator[Shard]:
+    def run(self, element: tuple[Source, WorkItem]) -> Iterator[Shard]:
+        source, item = element
         finished = finished_of(self.context.work, item.number)
         if whole(finished):
             return
-        for shard in read_item(self.context.plan, item, self.context.skip_bad_files):
+        skip = self.context.skip_bad_files
+        for shard in read_source(self.context.plan, source, item, skip):
             self.measure(read_ms=shard.counts["read_ms"])
             if shard.file_name not in finished:
                 yield shard
 
 
 def read_item(plan: Plan, item: WorkItem, skip_bad_files: bool = False) -> Iterator[Shard]:
-    """Reads one work item.
+    """Reads one work item of a plan: see `read_source`."""
+    yield from read_source(plan, plan.sources[item.source], item, skip_bad_files)
+
+
+def read_source(
+    plan: Plan, source: Source, item: WorkItem, skip_bad_files: bool = False
+) -> Iterator[Shard]:
+    """Reads a work item's part of its source.
 
     Yields:
         Shards of documents (`document_schema`).
@@ -92,7 +104,6 @@ def read_item(plan: Plan, item: WorkItem, skip_bad_files: bool = False) -> Itera
         BadFileError: if the source can't be read to the item's end, unless such files are to be
             listed and passed over.
     """
-    source = plan.sources[item.source]
     columns = plan.columns.of(is_teachers=source.labels is not None)
     schema = document_schema(plan.schema, plan.columns)
     stretches = _unchanged(

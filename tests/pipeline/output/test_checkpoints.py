@@ -53,3 +53,19 @@ def test_finished_files_stand_in_the_order_of_the_corpus(tmp_path, monkeypatch):
     assert missing == [2]
     assert finished_of(str(tmp_path), 1) == ["000001-000000.end.parquet"]
     assert finished_of(None, 1) == []
+
+
+def test_an_items_checkpoints_are_found_without_reading_the_folder(tmp_path, monkeypatch):
+    """With 800,000 of them, each of as many items would read a folder of 800,000 names."""
+    names = ["000001-000000.parquet", "000001-000001.parquet", "000001-000002.end.parquet"]
+    for name in (*names, "000001-000004.parquet", "000002-000000.end.parquet"):
+        (tmp_path / name).write_text("")
+
+    def scan(*_args, **_kwargs):
+        raise AssertionError("the folder is read")
+
+    monkeypatch.setattr("os.scandir", scan)
+    monkeypatch.setattr("os.listdir", scan)
+    assert finished_of(str(tmp_path), 1) == names
+    assert finished_of(str(tmp_path), 2) == ["000002-000000.end.parquet"]
+    assert finished_of(str(tmp_path), 0) == []
