@@ -28,11 +28,14 @@ def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     """Loads a bundle's network with its engine and token budget.
 
     Raises:
-        EngineError: bfloat16 was chosen and this processor hasn't got it.
+        EngineError: bfloat16 was chosen and this processor hasn't got it, or the network fails on
+            a text that is all right.
     """
     if choice.precision == "bfloat16" and (reason := no_bfloat16()) is not None:
         raise EngineError(f"{reason}; score with --precision float32")
-    return Scorer(load_engine(bundle, choice), choice.batch_tokens, batches_at_once(choice))
+    scorer = Scorer(load_engine(bundle, choice), choice.batch_tokens, batches_at_once(choice))
+    scorer.check_engine()
+    return scorer
 
 
 def load_engine(bundle: Bundle, choice: EngineChoice) -> Engine:

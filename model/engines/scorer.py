@@ -2,19 +2,25 @@
 
 Texts of a Table are sorted by length, so that a batch is hardly padded. A batch on which the model
 fails is split until the bad rows stand alone; one that runs out of memory is halved, and the
-budget with it for the rest of the process.
+budget with it for the rest of the process. A row is blamed only by an engine that is sound: a dead
+one would make an error of every row, and what is written is kept.
 """
 
+import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model.engines.length_groups import cut_batches, pad, padded_length
+from model.engines.length_groups import ROUND, cut_batches, pad, padded_length
 
 # Token ids (int32 [batch, length], 0 pads) -> probabilities (float32 [batch, labels]); several
 # threads may call it. There is one file an engine.
 Engine = Callable[[np.ndarray], np.ndarray]
+
+
+NO_NUMBERS = "its probabilities are no numbers"
+KNOWN_GOOD = np.ones((1, ROUND), np.int32)  # a text of unknown words, which every network takes
 
 
 class EngineError(RuntimeError):
@@ -48,6 +54,9 @@ class Scorer:
         Returns:
             Probabilities, float32 [texts, labels], NaN where the model failed; the reasons of
             these failures by text; and the counts `batches` and `padded_tokens` (with padding).
+
+        Raises:
+            EngineError: it failed, and now fails on a known good batch, too.
         """
         lengths = np.diff(offsets)
         probabilities = np.full((len(lengths), labels), np.nan, np.float32)
@@ -63,6 +72,22 @@ class Scorer:
         padded = sum(_tokens(rows, offsets) for rows in batches)
         return probabilities, failures, {"batches": len(batches), "padded_tokens": padded}
 
+    def check_engine(self) -> None:
+        """Runs a known good batch.
+
+        Raises:
+            EngineError: the engine fails on it.
+        """
+        try:
+            if np.isfinite(self.engine(KNOWN_GOOD)).all():
+                return
+            reason = NO_NUMBERS
+        except Exception as error:  # whatever an engine raises
+            reason = _reason(error)
+        raise EngineError(
+            f"on {platform.node()} the network fails on a text that is all right: {reason}"
+        )
+
     def _score_batch(
         self,
         rows: np.ndarray,
@@ -70,12 +95,17 @@ class Scorer:
         offsets: np.ndarray,
         probabilities: np.ndarray,
         failures: dict[int, str],
+        is_checked: bool = False,
     ) -> None:
         try:
             result = self.engine(pad(values, offsets, rows))
         except Exception as error:  # whatever an engine raises, the other rows get their labels
-            if len(rows) == 1:
+            if len(rows) == 1 and is_checked:
                 failures[int(rows[0])] = _reason(error)
+                return
+            if len(rows) == 1:  # once more, by an engine that is sound
+                self.check_engine()
+                self._score_batch(rows, values, offsets, probabilities, failures, True)
                 return
             if is_out_of_memory(error):
                 self.batch_tokens = max(1, min(self.batch_tokens, _tokens(rows, offsets) // 2))
@@ -83,8 +113,10 @@ class Scorer:
                 self._score_batch(half, values, offsets, probabilities, failures)
             return
         probabilities[rows] = result
-        for row in rows[~np.isfinite(result).all(axis=1)]:
-            failures[int(row)] = "its probabilities are no numbers"
+        bad = rows[~np.isfinite(result).all(axis=1)]
+        if len(bad):
+            self.check_engine()
+        failures.update({int(row): NO_NUMBERS for row in bad})
 
 
 def is_out_of_memory(error: Exception) -> bool:

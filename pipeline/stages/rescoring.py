@@ -1,7 +1,7 @@
 """Rescore: rows of which the small model was unsure get the large model's answer.
 
-The large bundle has its own tokenizer, so it starts from the text. It is loaded when the first
-unsure row comes along.
+The large bundle has its own tokenizer, so it starts from the text. It is loaded at set-up, so that
+one which has changed or doesn't run is seen then, and not hours later at the first unsure row.
 """
 
 import time
@@ -51,23 +51,19 @@ class _Rescore(StageDoFn):
     def __init__(self, context: RunContext):
         super().__init__(context)
         self._shared = Shared()
-        self._model: Model | None = None
 
     def load(self) -> None:
         small, self._large = self.context.bundle(), self.context.second_bundle()
         self._confidence = self.context.plan.settings["confidence"]
         self._names = model_names(small, self._large)
         self._order = check_pair(small, self._large)
+        self._model = self._shared.acquire(self._load_model)
 
     def run(self, shard: Shard) -> Iterator[Shard]:
         unsure = unsure_rows(shard.table, self._confidence)
-        measured: dict[str, float] = {"then_rows": len(unsure)}
+        measured = {"then_rows": len(unsure), **self.took_to_load("then_load_ms")}
         answers = None
         if len(unsure):
-            if self._model is None:
-                started = time.perf_counter()
-                self._model = self._shared.acquire(self._load_model)
-                measured["then_load_ms"] = milliseconds_since(started)
             started = time.perf_counter()
             answers = answer(shard.table["text"].take(unsure), self._model, self._large.labels)
             measured["then_ms"] = milliseconds_since(started)

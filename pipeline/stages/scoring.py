@@ -6,6 +6,7 @@ A Table is scored while the one before it is written and the one after it is rea
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -86,10 +87,8 @@ def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     Raises:
         NewsbeamError: if this machine can't run it.
     """
-    try:
+    with _engine_errors():
         return loading.load_scorer(bundle, choice)
-    except EngineError as error:
-        raise NewsbeamError(str(error)) from error
 
 
 def score_table(
@@ -107,19 +106,32 @@ def score_table(
         `probabilities` (list of float32), null where there is an `error`; rows on which the model
         failed get one. And the counts `scored_rows` (different texts), `scored_tokens` (in them),
         `batches`, `padded_tokens` (with padding).
+
+    Raises:
+        NewsbeamError: if the engine has died; no row is to blame.
     """
     token_ids = table["token_ids"].combine_chunks()
     which = token_ids.indices  # number of the row's text among the different ones; null: no text
     numbers = which.fill_null(0).to_numpy()
     texts = token_ids.dictionary
     values, offsets = texts.values.to_numpy(), texts.offsets.to_numpy()
-    scores, failures, counts = scorer.score(values, offsets, len(labels))
+    with _engine_errors():
+        scores, failures, counts = scorer.score(values, offsets, len(labels))
     error = _errors(table["error"].combine_chunks(), which, failures)
     is_scored = error.is_null().to_numpy(False)
     return (
         _with_labels(table, scores, numbers, is_scored, error, labels),
         {"scored_rows": len(texts), "scored_tokens": int(offsets[-1] - offsets[0]), **counts},
     )
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Lets a person be told in one line what is wrong with an engine."""
+    try:
+        yield
+    except EngineError as error:
+        raise NewsbeamError(str(error)) from error
 
 
 def _errors(error: pa.Array, which: pa.Array, failures: dict[int, str]) -> pa.Array:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.engines.scorer import Scorer, is_out_of_memory
+from model.engines.scorer import EngineError, Scorer, is_out_of_memory
 
 
 def texts(lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,23 +60,55 @@ def test_bad_rows_stand_alone_in_the_end():
 
 def test_every_row_bad():
     def fails(token_ids):
-        raise RuntimeError("")
+        if token_ids.max() > 1:  # what a sound engine takes is all ones
+            raise RuntimeError("")
 
-    engine = Engine(fails)
-    scores, failures, _ = Scorer(engine, 1000).score(*texts([1, 5, 9]), 2)
+    scores, failures, _ = Scorer(Engine(fails), 1000).score(*texts([1, 5, 9]), 2)
     assert failures == dict.fromkeys(range(3), "RuntimeError: ")
     assert np.isnan(scores).all()
 
 
-@pytest.mark.parametrize("result", [np.nan, np.inf])
-def test_probabilities_that_are_no_numbers(result):
-    def answer(token_ids):
-        scores = np.ones((len(token_ids), 2), np.float32)
-        scores[token_ids[:, 0] == 3, 1] = result
-        return scores
+def test_a_dead_engine_blames_no_row():
+    calls = []
 
-    _, failures, _ = Scorer(answer, 1000).score(*texts([2, 2, 2]), 2)
-    assert failures == {1: "its probabilities are no numbers"}
+    def dies(token_ids):
+        calls.append(1)
+        if len(calls) > 2:
+            raise RuntimeError("CUDA_ERROR_LAUNCH_FAILED\nand a long story")
+
+    scorer = Scorer(Engine(dies), 16)
+    message = "^on .* the network fails on a text that is all right: RuntimeError: CUDA"
+    with pytest.raises(EngineError, match=message):
+        scorer.score(*texts([4] * 16), 2)
+
+
+def test_a_passing_failure_is_no_rows():
+    left = [3]  # two batches of halves, and the row alone
+
+    def fails(token_ids):
+        if token_ids.max() == 5 and left[0]:
+            left[0] -= 1
+            raise RuntimeError("no memory while another thread had it")
+
+    scores, failures, _ = Scorer(Engine(fails), 1000).score(*texts([4] * 4), 2)
+    assert left == [0] and failures == {}
+    assert scores[:, 0].tolist() == [2, 3, 4, 5]
+
+
+def test_probabilities_that_are_no_numbers_are_the_rows_only_if_the_engine_is_sound():
+    def answers(value, rows):
+        def answer(token_ids):
+            scores = np.ones((len(token_ids), 2), np.float32)
+            scores[np.isin(token_ids[:, 0], rows), 1] = value
+            return scores
+
+        return Scorer(answer, 1000)
+
+    for value in (np.nan, np.inf):
+        _, failures, _ = answers(value, [3]).score(*texts([2, 2, 2]), 2)
+        assert failures == {1: "its probabilities are no numbers"}
+        with pytest.raises(EngineError, match="all right: its probabilities are no numbers"):
+            answers(value, [1, 3]).score(*texts([2, 2, 2]), 2)
 
 
 def test_out_of_memory_halves_the_batch_and_the_budget_for_good():

@@ -100,11 +100,18 @@ def test_a_run_that_died_goes_on_and_another_threshold_is_another_plan(
     assert "then: " in capsys.readouterr().err
     batches = cascade.second.batches
     assert cascade() == 0
-    assert cascade.second.batches == batches  # all was finished but for publishing
+    assert cascade.second.batches == batches + 1  # all was finished; the one checks the engine
     undisturbed = cascade.folder / "undisturbed"
     assert rows(output).equals(rows(undisturbed))
     for count in ("rows_by_model", "first", "confidence", "errors"):
         assert manifest(output)["stats"][count] == manifest(undisturbed)["stats"][count]
+
+
+def test_a_second_bundle_that_does_not_run_is_seen_at_set_up(cascade, monkeypatch, capsys):
+    monkeypatch.setattr(Shifted, "__call__", _dies)
+    assert cascade(confidence="1e-9") == 1  # no row is that unsure
+    assert "all right: MemoryError: the machine is lost" in capsys.readouterr().err
+    monkeypatch.undo()
 
 
 def test_beams_counters_agree_with_the_manifest(cascade):

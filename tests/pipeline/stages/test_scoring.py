@@ -5,15 +5,19 @@ import pyarrow as pa
 import pytest
 from pytest import approx
 
+from fakes import FakeEngine, write_jsonl
 from model.engines.choose import EngineChoice
 from model.engines.scorer import Scorer
+from outputs import rows
 from pipeline.corpus.documents import DICTIONARY
 from pipeline.errors import NewsbeamError
+from pipeline.launcher.command import run_command
+from pipeline.score import score
 from pipeline.stages.scoring import load_scorer, score_table
 from toys import token_ids_of
 
 LABELS = ("no", "yes")
-PROBABILITIES = {7: [0.25, 0.75], 8: [0.875, 0.125], 9: [0.5, 0.5]}
+PROBABILITIES = {1: [0.5, 0.5], 7: [0.25, 0.75], 8: [0.875, 0.125], 9: [0.5, 0.5]}
 
 
 class Engine:
@@ -94,8 +98,8 @@ def test_the_batch_does_not_matter(toy_bundle):
 
 def test_a_worker_without_bfloat16_says_so(monkeypatch):
     monkeypatch.setattr("model.engines.loading.no_bfloat16", lambda: "w-3 has none")
-    monkeypatch.setattr("model.engines.loading.load_engine", lambda *_: None)
-    message = "^w-3 has none; score with --precision float32$"
+    monkeypatch.setattr("model.engines.loading.load_engine", lambda *_: Engine())
+    message = "w-3 has none; score with --precision float32$"
     with pytest.raises(NewsbeamError, match=message):
         load_scorer(None, EngineChoice("openvino", "bfloat16", 512))
     load_scorer(None, EngineChoice("openvino", "float32", 512))
@@ -123,3 +127,25 @@ def test_rows_of_one_text_share_its_failure():
     assert scored["label"].to_pylist() == ["no", None, None, None]
     assert scored["probabilities"].to_pylist() == [[2.0, -2.0], None, None, None]
     assert counts["scored_rows"] == 2
+
+
+def test_a_dead_engine_fails_the_run_and_the_same_command_scores_all(play, fake, tmp_path, capsys):
+    news = write_jsonl(tmp_path / "news.jsonl", 100)
+    flags = ["--input", str(news), "--output", str(tmp_path / "out"), "--model", fake]
+    flags += ["--shard_rows", "25", "--batch_tokens", "64"]
+    answer = FakeEngine.__call__
+
+    def dies(engine, token_ids):
+        if engine.batches == 12:
+            raise RuntimeError("the card fell off the bus")
+        return answer(engine, token_ids)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeEngine, "__call__", dies)
+        assert run_command(score, flags) == 1
+    reason = "fails on a text that is all right: RuntimeError: the card fell off the bus"
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+    assert run_command(score, flags) == 0
+    errors = rows(tmp_path / "out")["error"].to_pylist()
+    assert len(errors) == 100 and not [error for error in errors if "model" in (error or "")]
