@@ -207,7 +207,7 @@ def test_wrong_use_is_one_line(cascade, tmp_path, capsys):
         ([], True, "0", "0 is not above 0 and up to 1"),
         ([], True, "1.01", "1.01 is not above 0 and up to 1"),
         ([], True, "nan", "nan is not above 0 and up to 1"),
-        ([], True, "high", "invalid certainty value: 'high'"),
+        ([], True, "high", "'high' is no number"),
         (["--then", cascade.models[0]], True, "0.9", "--model and --then are the same bundle"),
         (["--then", str(tmp_path / "none")], True, "0.9", "no bundle at"),
         (
