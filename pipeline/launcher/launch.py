@@ -8,6 +8,7 @@ wait for ever.
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -15,6 +16,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     StandardOptions,
 )
+from apache_beam.runners.runner import PipelineResult
 
 from model.terminal import first_line
 from pipeline.errors import NewsbeamError
@@ -22,6 +24,7 @@ from pipeline.worker.failures import reported_failure
 
 THREAD = "newsbeam-pipeline"
 LOOK_SECONDS = 1.0
+CANCEL_SECONDS = 8.0  # for a cluster to take the order; a signal leaves ten in all
 
 
 def run_to_end(
@@ -30,7 +33,7 @@ def run_to_end(
     checks: Iterable[Callable[[], None]],
     explain_seconds: float = 0.0,
 ) -> None:
-    """Runs a pipeline.
+    """Runs a pipeline; where we end before it does, its job is cancelled.
 
     Args:
         pipeline: what to run.
@@ -44,23 +47,45 @@ def run_to_end(
     """
     checks = list(checks)
     raised: list[BaseException] = []
+    jobs: list[PipelineResult] = []
 
     def target() -> None:
         try:
-            pipeline.run().wait_until_finish()
+            jobs.append(pipeline.run())
+            jobs[0].wait_until_finish()
         except BaseException as error:  # whatever it is, the main thread hears of it
             raised.append(error)
 
     thread = threading.Thread(target=target, name=THREAD, daemon=True)
     thread.start()
-    while thread.is_alive():
-        thread.join(LOOK_SECONDS)
-        if thread.is_alive():
-            for check in checks:
-                check()
+    try:
+        while thread.is_alive():
+            thread.join(LOOK_SECONDS)
+            if thread.is_alive():
+                for check in checks:
+                    check()
+    except BaseException:
+        _cancel(jobs)
+        raise
     if raised:
         _explain(work, checks, explain_seconds)
         raise _failure(work, raised[0]) from raised[0]
+
+
+def _cancel(jobs: list[PipelineResult]) -> None:
+    """Cancels a job on a cluster, which would go on without us while the next launcher starts.
+
+    A local runner's job ends with our process.
+    """
+
+    def cancel() -> None:
+        with suppress(Exception):  # the cluster is out of reach, or the job has just ended
+            for job in jobs:
+                job.cancel()
+
+    canceling = threading.Thread(target=cancel, daemon=True)
+    canceling.start()
+    canceling.join(CANCEL_SECONDS)
 
 
 def detaches(options: PipelineOptions) -> bool:

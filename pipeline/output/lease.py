@@ -18,6 +18,7 @@ from pipeline.layout import LOCK
 
 RENEW_SECONDS = 20
 DEAD_SECONDS = 90
+FENCE_SECONDS = 60  # without a renewal, after which we stop; well before another may come
 TRIES = 3
 
 
@@ -74,6 +75,7 @@ class _Lease:
         self._content = json.dumps({**json.loads(holder), "run": uuid.uuid4().hex}).encode()
         self._generation = 0
         self._is_lost = False
+        self._renewed = time.monotonic()
 
     def take(self) -> None:
         """Makes the object, or takes it over from a run that has stopped renewing it."""
@@ -117,11 +119,16 @@ class _Lease:
                 continue
 
     def check(self) -> None:
-        """Raises HeldError if another run has taken the folder."""
+        """Raises HeldError if another run has taken the folder, or soon may."""
         if self._is_lost:
             raise HeldError(
                 f"the claim on {self._output} was lost to another run, as the store could not be "
                 f"reached for {DEAD_SECONDS} seconds; the same command continues"
+            )
+        if time.monotonic() - self._renewed > FENCE_SECONDS:
+            raise HeldError(
+                f"the store could not be reached for {FENCE_SECONDS} seconds, and another run may "
+                f"take {self._output} soon; the same command continues"
             )
 
     def release(self) -> None:
@@ -133,6 +140,7 @@ class _Lease:
 
     def _is_ours(self) -> bool:
         """Whether a renewal that was refused had reached the store before, unheard of by us."""
+        began = time.monotonic() - RENEW_SECONDS  # when the write that was refused began, or later
         try:
             self._blob.reload()
             generation = self._blob.generation
@@ -140,9 +148,10 @@ class _Lease:
                 return False
         except Exception:
             return False
-        self._generation = generation
+        self._generation, self._renewed = generation, began
         return True
 
     def _write(self, generation: int) -> None:
+        began = time.monotonic()  # the store counts from some moment after it
         self._blob.upload_from_string(self._content, if_generation_match=generation)
-        self._generation = self._blob.generation
+        self._generation, self._renewed = self._blob.generation, began

@@ -4,6 +4,7 @@ import gzip
 import os
 import signal
 import stat
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -281,6 +282,29 @@ def test_what_a_stuck_pipeline_raises_reaches_the_main_thread(tmp_path):
 
     with pytest.raises(BadFileError):
         run_to_end(Hangs(), str(tmp_path), [check])
+
+
+@pytest.mark.parametrize("ends", [BadFileError("a", "b"), KeyboardInterrupt()])
+def test_a_job_on_a_cluster_is_cancelled_when_the_launcher_ends(tmp_path, ends):
+    """Or it would go on, and publish, beside that of the next launcher."""
+    cancelled = threading.Event()
+
+    class Job:
+        def run(self):
+            return self
+
+        def wait_until_finish(self):
+            cancelled.wait(20)
+
+        def cancel(self):
+            cancelled.set()
+
+    def check():
+        raise ends
+
+    with pytest.raises(type(ends)):
+        run_to_end(Job(), str(tmp_path), [check])
+    assert cancelled.is_set()
 
 
 def test_one_line():

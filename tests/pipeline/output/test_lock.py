@@ -219,6 +219,22 @@ def test_lease_that_another_run_took_is_noticed(bucket):
             check()
 
 
+def test_lease_that_could_not_be_renewed_fences_itself(bucket, monkeypatch):
+    """Well before another run may take it, and though nobody has."""
+    monkeypatch.setattr(lease, "FENCE_SECONDS", 0.5)
+    with claimed(bucket) as check:
+        check()
+
+        def unreachable(*_, **__):
+            raise ConnectionError("no route to the store")
+
+        with monkeypatch.context() as context:
+            context.setattr("google.cloud.storage.Blob.upload_from_string", unreachable)
+            threading.Event().wait(1.0)
+            with pytest.raises(HeldError, match=r"could not be reached for 0\.5 seconds"):
+                check()
+
+
 def test_lease_whose_renewal_was_not_acknowledged_is_still_ours(bucket):
     """The store took the renewal, but its answer never reached us."""
     with claimed(bucket) as check:
