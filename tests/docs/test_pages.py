@@ -15,6 +15,7 @@ from places import ROOT
 
 FLAG = re.compile(r"(?<![\w-])--\w+")
 COMMAND = re.compile(r"python -m ((?:pipeline|model)\.\w+)([^`\n]*)")
+ROOMS = ("pipeline", "model")
 DOCS = "\n".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
 
 
@@ -53,6 +54,15 @@ def test_files_that_are_named_are_there(page):
     for path in re.findall(r"`((?:\w[\w.-]*/)+[\w.-]+\.(?:py|sh|lock))`", page.read_text()):
         places = (ROOT, page.parent, ROOT / "pipeline", ROOT / "model")
         assert any((place / path).exists() for place in places), path
+
+
+def test_names_in_how_to_add_are_those_of_the_code():
+    _, how_to = (ROOT / "docs/architecture.md").read_text().split("## How to add a format")
+    names = re.findall(r"`([A-Z]\w+|[a-z]\w*_\w+)`", how_to)
+    code = "\n".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    assert {"Format", "Scorer", "DEFAULTS", "shard_stats"} <= set(names)
+    for name in names:
+        assert re.search(rf"\b{name}\b", code), name
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
