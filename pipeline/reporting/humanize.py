@@ -10,6 +10,11 @@ REASONS = {
     documents.QUOTE: "A quote in the CSV row was opened and never closed.",
     documents.ENCODING: "The row's bytes are not UTF-8 text.",
     documents.MODEL: "The model failed on this row, though not on its neighbours.",
+    documents.LANGUAGE: "The text is in a language that was not asked for; left out on purpose.",
+    documents.RECORD: "A record of the web archive cannot be read.",
+    documents.HTTP: "The web server's answer is an error; left out on purpose.",
+    documents.NOT_HTML: "The web server's answer is no page; left out on purpose.",
+    documents.NO_TEXT: "The page shows no article; left out on purpose.",
 }
 
 

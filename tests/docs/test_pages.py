@@ -11,6 +11,7 @@ from pipeline.corpus.formats.compression import ENDINGS as COMPRESSED
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.launcher import beam_options
 from pipeline.launcher.options import NewsbeamOptions, PrepareOptions, ScoreOptions
+from pipeline.reporting.humanize import REASONS
 from places import ROOT
 
 FLAG = re.compile(r"(?<![\w-])--\w+")
@@ -91,11 +92,14 @@ def test_every_format_and_its_endings_are_documented():
         assert f"`{ending}`" in page, ending
 
 
-def test_every_error_code_is_documented():
-    names = ("BLANK", "JSON", "FIELDS", "QUOTE", "ENCODING", "MODEL")
-    page = (ROOT / "docs" / "output.md").read_text()
-    for name in names:
-        assert f"| `{getattr(documents, name)}` |" in page, name
+def test_every_error_code_is_documented_and_explained_in_the_report():
+    names = [name for name in vars(documents) if name.isupper()]
+    values = [value for name in names if isinstance(value := getattr(documents, name), str)]
+    codes = {value for value in values if value.isidentifier()}
+    assert {"blank", "model"} <= codes == set(REASONS)
+    _, page = (ROOT / "docs" / "output.md").read_text().split("## Errors")
+    for code in codes:
+        assert re.search(rf"^\|.*`{code}`.*\| .* \|$", page, re.M), code
 
 
 def test_the_readme_is_no_longer_than_a_screen_and_a_half():
