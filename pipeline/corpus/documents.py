@@ -26,6 +26,7 @@ JSON = "json"  # a line that is no JSON object
 FIELDS = "fields"  # a CSV row with too few or too many fields
 QUOTE = "quote"  # a CSV quote that is still open after a megabyte
 ENCODING = "encoding"  # bytes that are no UTF-8
+NO_TOKENS = "no_tokens"  # a text without a token, such as punctuation alone
 MODEL = "model"  # the model failed on this row alone
 LANGUAGE = "language"  # a text in a language that was not asked for
 RECORD = "record"  # a record of a web archive that can't be read

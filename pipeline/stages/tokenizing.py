@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.utils.shared import Shared
 
 from model.engines.loading import Tokenize, load_tokenizer
-from pipeline.corpus.documents import Shard
+from pipeline.corpus.documents import NO_TOKENS, Shard
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since
+
+ADDED_TOKENS = {"wordpiece": 2}  # [CLS] and [SEP]
+NO_TOKENS_ERROR = f"{NO_TOKENS}: the text has no word for this model"
 
 
 @dataclass
@@ -33,11 +37,12 @@ class _TokenizeDocuments(StageDoFn):
     def load(self) -> None:
         bundle = self.context.bundle()
         self._unknown = bundle.tokenizer["unknown_id"]
+        self._added = ADDED_TOKENS.get(bundle.tokenizer["kind"], 0)
         self._tokenize = self._shared.acquire(lambda: load_tokenizer(bundle.transform_dir))
 
     def run(self, shard: Shard) -> Iterator[Shard]:
         started = time.perf_counter()
-        table = tokenize_table(shard.table, self._tokenize)
+        table = without_tokens(tokenize_table(shard.table, self._tokenize), self._added)
         measured = self.measure(
             **count_tokens(table["token_ids"].combine_chunks(), self._unknown),
             tokenizer_ms=milliseconds_since(started),
@@ -66,6 +71,29 @@ def tokenize_table(table: pa.Table, tokenize: Tokenize) -> pa.Table:
     return table.append_column("token_ids", token_ids).append_column(
         "tokens", tokens.take(encoded.indices)
     )
+
+
+def without_tokens(table: pa.Table, added: int) -> pa.Table:
+    """Makes rows errors whose texts have no token of their own: nothing can be said of them.
+
+    Args:
+        table: as `tokenize_table` gives it.
+        added: tokens that each text has, beside its own.
+    """
+    is_empty = pc.fill_null(pc.less_equal(table["tokens"].combine_chunks(), added), False)
+    if not pc.any(is_empty).as_py():
+        return table
+    token_ids = table["token_ids"].combine_chunks()
+    indices = pc.if_else(is_empty, None, token_ids.indices)
+    changed = {
+        "text": pc.if_else(is_empty, None, table["text"].combine_chunks()),
+        "error": pc.if_else(is_empty, NO_TOKENS_ERROR, table["error"].combine_chunks()),
+        "tokens": pc.if_else(is_empty, None, table["tokens"].combine_chunks()),
+        "token_ids": pa.DictionaryArray.from_arrays(indices, token_ids.dictionary),
+    }
+    for name, values in changed.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
 
 
 def count_tokens(token_ids: pa.DictionaryArray, unknown_id: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ ERROR_CODES = {
     "quote",
     "encoding",
     "model",
+    "no_tokens",
     "language",
     "record",
     "http",
