@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from pipeline.launcher.options import ScoreOptions
-from pipeline.launcher.values import certainty, column_list, positive, row_count, share
+from pipeline.launcher.values import carry_list, certainty, column_list, positive, row_count, share
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"
@@ -94,7 +94,7 @@ def _regex(name: str, action: argparse.Action) -> str:
         return r"^(0(\.[0-9]*)?|\.[0-9]+|1(\.0*)?)$"
     if action.type is certainty:
         return r"^(0?\.0*[1-9][0-9]*|1(\.0*)?)$"
-    if action.type is column_list:
+    if action.type in (column_list, carry_list):
         return "^[^,]+(,[^,]+)*$"
     return "^.+$"
 

@@ -6,6 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.corpus.column_names import as_written, pair, shown
 from pipeline.corpus.documents import (
     DICTIONARY,
     METADATA_KEY,
@@ -20,6 +21,7 @@ from pipeline.errors import UsageError
 
 ALL = "all"
 SHOWN_NAMES = 30  # of the columns that there are, where one is missing
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MANTISSA_BITS = {16: 11, 32: 24, 64: 53}  # whole numbers that a float of so many bits holds
 
 
@@ -177,14 +179,11 @@ def _are_dictionaries(inputs: Inputs, name: str) -> bool:
 def _carry_pairs(
     schemas: list[pa.Schema], carry: list[str], id_column: str | None
 ) -> list[tuple[str, str]]:
-    renamed = dict(entry.split(":", 1) for entry in carry if ":" in entry)
+    pairs = [pair(entry) for entry in carry if entry != ALL]
     if ALL not in carry:
-        return [
-            (entry.split(":", 1)[0], renamed.get(entry.split(":", 1)[0], entry)) for entry in carry
-        ]
-    names = dict.fromkeys(name for schema in schemas for name in schema.names)
-    others = [entry.split(":", 1)[0] for entry in carry if entry != ALL]
-    names.update(dict.fromkeys(others))  # lies in another, or is reported as missing
+        return pairs
+    renamed = dict(pairs)  # one that is in no schema lies in another, or is reported as missing
+    names = dict.fromkeys([*(name for schema in schemas for name in schema.names), *renamed])
     return [(name, renamed.get(name, name)) for name in names if name != id_column]
 
 
@@ -195,10 +194,17 @@ def _check_column(path: str, facts: Facts, name: str) -> None:
         raise UsageError(f"{path} has {count} columns called {name}")
     if count == 0 and facts.type_of(name) is None:
         close = difflib.get_close_matches(name, [*names, *facts.inner], n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
-        listed = ", ".join(names[:SHOWN_NAMES]) + more
-        raise UsageError(f"no column {name} in {path}, it has {listed}{hint}")
+        hint = f"; did you mean {shown(close, 1)}?" if close else _separator_hint(name, names)
+        listed = shown(names, SHOWN_NAMES)
+        raise UsageError(f"no column {shown([name], 1)} in {path}, it has {listed}{hint}")
+
+
+def _separator_hint(name: str, names: list[str]) -> str:
+    """Of a CSV file whose fields are separated by something else, which has one long column."""
+    for sign, called in SEPARATORS.items():
+        if any(name in [part.strip(' "') for part in one.split(sign)] for one in names):
+            return f"; its fields seem to be separated by {called}, newsbeam reads commas"
+    return ""
 
 
 def _check_names(names: list[str], cascade: bool) -> None:
@@ -212,6 +218,7 @@ def _check_names(names: list[str], cascade: bool) -> None:
                 f"carry yours under another name: --carry_columns {name}:{name}_in"
             )
         if names.count(name) > 1:
+            name = as_written(name)
             raise UsageError(f"two carried columns would be called {name}; rename one: {name}:NEW")
 
 

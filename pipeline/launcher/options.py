@@ -11,7 +11,7 @@ from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
-from pipeline.launcher.values import certainty, column_list, positive, row_count, share
+from pipeline.launcher.values import carry_list, certainty, column_list, positive, row_count, share
 
 SHARD_ROWS = 16_384
 
@@ -33,12 +33,15 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     )
     corpus.add_argument(
         "--text_columns",
+        action="extend",
         type=column_list,
         metavar="A,B",
-        help="columns whose text is joined by a space (default: those the bundle was trained on)",
+        help="columns whose text is joined by a space (default: those the bundle was trained on); "
+        "repeatable; a name with a comma, a colon or outer blanks in double quotes: '\"A, B\"'",
     )
     corpus.add_argument(
         "--csv_columns",
+        action="extend",
         type=column_list,
         metavar="A,B",
         help="the columns of CSV files that have no header line",
@@ -151,10 +154,12 @@ class ScoreOptions(NewsbeamOptions):
         )
         columns.add_argument(
             "--carry_columns",
-            type=column_list,
+            action="extend",
+            type=carry_list,
             default=[],
             metavar="A,B:NEW",
-            help="columns to copy to the output, A:NEW under another name, or 'all'",
+            help="columns to copy to the output, A:NEW under another name, or 'all'; repeatable, "
+            "and quoted as --text_columns",
         )
         columns.add_argument(
             "--gold_column", metavar="A", help="the column with the true label, to be compared"

@@ -3,12 +3,19 @@
 import argparse
 import sys
 
+from pipeline.corpus.column_names import split_entries, split_names
+
 MOST = (1 << 31) - 1  # what Arrow and the engines count in
 
 
 def column_list(text: str) -> list[str]:
-    """Splits `a,b,c`, as the options that name columns take it."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Names of columns, `a,"b, c"`."""
+    return split_names(text)
+
+
+def carry_list(text: str) -> list[str]:
+    """Columns to carry, each `name`, `name:new` or `all`, with the quotes that it has."""
+    return split_entries(text)
 
 
 def positive(text: str, most: int = MOST) -> int:

@@ -1,5 +1,6 @@
 """Wrong use ends in one line and with exit code 2, before any work; nothing is written."""
 
+import json
 import os
 from pathlib import Path
 
@@ -165,3 +166,40 @@ def test_ids_of_odd_types(tmp_path, fake, play, odd_columns, kind):
     argv = ["--input", str(tmp_path / "odd.parquet"), "--model", fake, "--output", str(output)]
     assert run_command(score, [*argv, "--id_column", kind]) == 0
     assert pq.read_table(next(output.glob("part-*")))["id"].to_pylist() == odd_columns[kind]
+
+
+def test_a_typo_on_a_hundred_thousand_columns_is_a_short_line(wrong, tmp_path):
+    names = [f"column{number}" for number in range(100_000)]
+    (tmp_path / "wide.csv").write_text(",".join([*names, "x" * 100_000]) + "\n")
+    told = wrong(input="wide.csv", text_columns="colum7")
+    assert told.startswith("no column colum7 in wide.csv, it has column0, column1, ")
+    assert " more; did you mean column7" in told
+
+
+@pytest.mark.parametrize(
+    ("sign", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical")]
+)
+def test_a_csv_file_that_is_separated_otherwise(wrong, tmp_path, sign, called):
+    (tmp_path / "news.csv").write_text(f'id{sign}"title"{sign}description\n1{sign}a{sign}b, c\n')
+    told = wrong(input="news.csv")
+    assert f"; its fields seem to be separated by {called}" in told
+    assert "newsbeam reads commas" in told
+
+
+def test_columns_of_any_name_can_be_named(tmp_path, fake, play):
+    """With commas, colons, quotes, outer blanks, or nothing at all in their names."""
+    names = ["a, b", "10:30", " title ", 'say "hi"', '"quoted"', ""]
+    table = pa.table([pa.array([f"text {number}", "b"]) for number in range(6)], names=names)
+    pq.write_table(table, tmp_path / "odd.parquet")
+    output = tmp_path / "labels"
+    argv = ["--input", str(tmp_path / "odd.parquet"), "--model", fake, "--output", str(output)]
+    argv += ["--text_columns", '"a, b","10:30"', "--text_columns", '" title ",say "hi"']
+    argv += ["--carry_columns", '"10:30":time,"a, b":"c: d"', "--carry_columns", 'say "hi":said']
+    argv += ["--carry_columns", '"""quoted""",""']
+    assert run_command(score, argv) == 0
+    made = pq.read_table(next(output.glob("part-*"))).to_pylist()[0]
+    carried = [made[name] for name in ("time", "c: d", "said", '"quoted"', "")]
+    assert carried == ["text 1", "text 0", "text 3", "text 4", "text 5"]
+    assert (
+        json.loads((output / "_manifest.json").read_text())["plan"]["columns"]["text"] == names[:4]
+    )
