@@ -32,7 +32,7 @@ def run_process(
     Args:
         command: what to run, in the repository's folder.
         environment: is added to ours.
-        watched: an output folder in whose work folder the first finished file is waited for.
+        watched: an output folder in whose work folder the first checkpoint is waited for.
 
     Returns:
         `seconds` from start to end; `peak_bytes`, the highest sum of the resident memory of the
@@ -91,7 +91,7 @@ def kill_tree(pid: int) -> None:
 
 
 class _Watcher:
-    """Looks at a process from a thread: its memory, and its first finished file."""
+    """Looks at a process from a thread: its memory, and its first checkpoint."""
 
     def __init__(self, pid: int, watched: Path | None, started: float):
         self._pid, self._watched, self._started = pid, watched, started

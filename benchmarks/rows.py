@@ -162,7 +162,7 @@ def all_rows() -> list[Row]:
             lambda r: machine_bound(r, "minilm", "minilm-machine"), 0.6,
         ),
         Row(
-            "first-file", "start to first finished file over `import tensorflow`",
+            "first-file", "start to first checkpoint over `import tensorflow`",
             ("small-100k", "import"),
             lambda r: r.runs["small-100k"]["first_file"] / r.seconds("import"), 1.8, at_most=True,
         ),

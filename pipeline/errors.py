@@ -11,7 +11,7 @@ class NewsbeamError(Exception):
 
     Attributes:
         exit_code: what the process ends with: 0 done, 1 everything else, 2 wrong use,
-            3 too many errors, 4 held by another run.
+            3 too many errors, 4 locked by another run.
     """
 
     exit_code = 1
@@ -45,20 +45,20 @@ class DriftError(NewsbeamError):
     """The corpus looks much unlike another, and `--fail_on_drift` was given."""
 
 
-class HeldError(NewsbeamError):
+class LockedError(NewsbeamError):
     """Another run holds the output folder."""
 
     exit_code = 4
 
 
-def held(output: str, content: str | bytes) -> HeldError:
+def locked_by(output: str, content: str | bytes) -> LockedError:
     """Says who holds a folder, from what the holder has left there."""
     try:
         who = json.loads(content)
         by = f"process {who['pid']} on {who['host']} since {who['since']}"
     except (ValueError, KeyError, TypeError):
         by = "another run"
-    return HeldError(f"{output} is held by {by}; wait for it or stop it")
+    return LockedError(f"{output} is locked by {by}; wait for it or stop it")
 
 
 def one_line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from pipeline.launcher.command import main
 from pipeline.launcher.launch import run_to_end
 from pipeline.launcher.options import PrepareOptions, parse
 from pipeline.launcher.request import read_settings
-from pipeline.output.lock import claimed
+from pipeline.output.lock import locked
 from pipeline.output.overlap import apart
 from pipeline.preparation.prepared import (
     PREPARED,
@@ -141,7 +141,7 @@ def prepare(argv: list[str]) -> int:
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
     plan, vocabulary = plan_preparation(options)
-    with claimed(options.output):
+    with locked(options.output):
         is_new = enter(options.output, plan, options.overwrite)
         if is_new:
             skip = options.on_bad_file == "skip"

@@ -11,7 +11,7 @@ from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.layout import DIGEST_CHARACTERS
-from pipeline.output.checkpoints import finished_files
+from pipeline.output.checkpoints import find_checkpoints
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folders
 from pipeline.reporting.runs_page import write_series
@@ -54,7 +54,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
             plan = load_plan(storage.join(work, layout.PLAN))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        _, missing = finished_files(plan, work)
+        _, missing = find_checkpoints(plan, work)
         done = len(plan.items) - len(missing)
         unfinished.append(
             {

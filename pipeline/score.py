@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.session import Session
-from pipeline.output.lock import claimed
+from pipeline.output.lock import locked
 from pipeline.quality.drift import check_drift
 from pipeline.stages.context import RunContext
 from pipeline.stages.languages import SelectLanguages
@@ -57,7 +57,7 @@ def score(argv: list[str]) -> int:
     check_options(options)
     session = Session(options, beam_options)
     manifests = []
-    with claimed(options.output) as check_lock:
+    with locked(options.output) as check_lock:
         for run in session.runs():
             if run.enter():
                 pipeline = beam.Pipeline(options=beam_options)

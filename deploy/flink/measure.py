@@ -1,7 +1,7 @@
 """Rows a second with one TaskManager and with two: `python deploy/flink/measure.py --help`.
 
 Each TaskManager has one worker process, and the workers together as many cores as there are
-TaskManagers: one worker alone would take all of them. The finished files say who wrote them and
+TaskManagers: one worker alone would take all of them. The checkpoints say who wrote them and
 when; the rate is that of the time in which all workers were at work, without their start.
 """
 
@@ -69,7 +69,7 @@ def watch(process: subprocess.Popen, output: Path) -> list[tuple[float, str, int
 
 
 def rate(finished: list[tuple[float, str, int]]) -> dict[str, Any]:
-    """Rows a second while all workers were at work: from the last one's first finished file."""
+    """Rows a second while all workers were at work: from the last one's first checkpoint."""
     times: dict[str, list[float]] = {}
     for moment, worker, _ in finished:
         times.setdefault(worker, []).append(moment)
@@ -103,7 +103,7 @@ def measure(taskmanagers: int, output: Path, score: list[str]) -> dict[str, Any]
     return {
         "taskmanagers": taskmanagers,
         "rows_by_worker": list(manifest["stats"]["workers"].values()),
-        "finished_files": len(finished),
+        "find_checkpoints": len(finished),
         **rate(finished),
         "seconds_in_all": seconds,
     }

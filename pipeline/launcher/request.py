@@ -114,7 +114,7 @@ def wanted_languages(options: argparse.Namespace) -> list[str]:
     """The codes of the languages to score, sorted; none for all.
 
     Raises:
-        UsageError: if one is none that can be told.
+        UsageError: if one is none that is known.
     """
     wanted = sorted(set(options.languages or ()))
     known = known_languages() if wanted else set()

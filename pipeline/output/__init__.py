@@ -1,1 +1,1 @@
-"""What is written, locked, committed and found again."""
+"""What is written, locked, committed and read again."""

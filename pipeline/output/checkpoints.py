@@ -62,8 +62,8 @@ def _of_table(work: str, item: int, table: int) -> list[str]:
     return [name for name in names if storage.exists(storage.join(work, name))]
 
 
-def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[int]]:
-    """All finished files that count, in the corpus' order, and the items that are not complete."""
+def find_checkpoints(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[int]]:
+    """All checkpoints that count, in the corpus' order, and the items that are not complete."""
     by_item: dict[int, dict[str, storage.FileInfo]] = {}
     for file in storage.files_in(work):
         numbers = layout.parse_checkpoint(file.name)
@@ -72,12 +72,12 @@ def finished_files(plan: Plan, work: str) -> tuple[list[storage.FileInfo], list[
     files: list[storage.FileInfo] = []
     missing: list[int] = []
     for item in plan.items:
-        found = by_item.get(item.number, {})
-        names = whole(found)
+        infos = by_item.get(item.number, {})
+        names = whole(infos)
         if names is None:
             missing.append(item.number)
         else:
-            files += [found[name] for name in names]
+            files += [infos[name] for name in names]
     return files, missing
 
 

@@ -1,4 +1,4 @@
-"""How far a run has come: its finished files against its plan.
+"""How far a run has come: its checkpoints against its plan.
 
 The files are the only source, so it is the same for a run on this machine, for one on a cluster
 and for one that was continued. Of each file only the footer is read, and that once.
@@ -26,7 +26,7 @@ class Done(NamedTuple):
     Attributes:
         rows: finished ones.
         errors: those of them that are in error.
-        total: rows of the whole corpus; None where only reading it all tells.
+        total: rows of the whole corpus; None where that takes reading it all.
         share: of the corpus, from 0 to 1; by bytes where the rows aren't known.
     """
 
@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 
 class FinishedWork:
-    """The finished files of a run, as far as they have been seen.
+    """The checkpoints of a run, as far as they have been seen.
 
     Args:
         plan: what is to be done.
@@ -56,8 +56,8 @@ class FinishedWork:
     def look(self) -> Done:
         """Reads the footers of new files, and says how far the run is."""
         names = [file.name for file in storage.files_in(self._work)]
-        pieces = {name: parse_checkpoint(name) for name in names if name not in self._seen}
-        new = [(name, piece) for name, piece in pieces.items() if piece is not None][:MOST_FOOTERS]
+        parsed = {name: parse_checkpoint(name) for name in names if name not in self._seen}
+        new = [(name, one) for name, one in parsed.items() if one is not None][:MOST_FOOTERS]
         footers = self._footers([name for name, _ in new])
         for (name, (number, table, is_last)), (rows, errors) in zip(new, footers, strict=True):
             self._seen.add(name)

@@ -7,12 +7,12 @@ SHOWN = 3
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
     """Says in a few words how two plans' identities differ."""
-    found = []
+    lines = []
     for group in ("settings", "columns", "reading"):
         for key in {**one[group], **other[group]}:
             before, after = one[group].get(key), other[group].get(key)
             if before != after:
-                found.append(f"{key}: {_short(before)} there, {_short(after)} now")
+                lines.append(f"{key}: {_short(before)} there, {_short(after)} now")
     before, after = dict(one["sources"]), dict(other["sources"])
     changed = [path for path in before if path in after and before[path] != after[path]]
     for paths, what in (
@@ -22,11 +22,11 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
     ):
         if paths:
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            found.append(f"{paths[0]}{more}: {what}")
-    if not found:
+            lines.append(f"{paths[0]}{more}: {what}")
+    if not lines:
         return "its inputs stand in another order"
-    rest = len(found) - SHOWN
-    return "; ".join(found[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+    rest = len(lines) - SHOWN
+    return "; ".join(lines[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def _short(value: Any) -> str:

@@ -31,7 +31,7 @@ def enter(
     that died had decided is finished first.
 
     Args:
-        output: the folder, held by us.
+        output: the folder, locked by us.
         plan: what is to be done.
         model: the bundle's path.
         overwrite: whether another run's results may go.
@@ -67,7 +67,7 @@ def settle(output: str) -> list[str]:
     """Finishes what runs that died have decided, and takes away what they have left.
 
     Args:
-        output: the folder, held by us.
+        output: the folder, locked by us.
 
     Returns:
         Names of the work folders whose runs have been finished now.
@@ -85,7 +85,7 @@ def saved_plan(output: str, plan: Plan, overwrite: bool = False) -> Plan:
     """The plan by which to go on: that of unfinished work for the same request, else the new one.
 
     Args:
-        output: the folder, held by us.
+        output: the folder, locked by us.
         plan: what this command would do in an empty folder.
         overwrite: whether what is published may go.
     """
@@ -117,7 +117,7 @@ def give_up(output: str) -> None:
     storage.remove_if_empty(output)
 
 
-def strange_things(output: str) -> list[str]:
+def unexpected_names(output: str) -> list[str]:
     """Names in the folder that are neither ours to delete nor the lock."""
     files = [file.name for file in unexpected_files(output, None)]
     folders = storage.folders_in(output)
@@ -158,7 +158,7 @@ def unfinished_works(output: str) -> list[str]:
 def _is_left_of(work: str, there: Published | None) -> bool:
     """Whether a work folder is what the published run has left of itself when it died.
 
-    If not, it is the work of a run that was told to take its place, perhaps of the same plan.
+    If not, it is the work of a run that was to take its place, perhaps of the same plan.
     """
     if there is None:
         return False
@@ -204,17 +204,17 @@ def _refuse(output: str, plan: Plan, there: Published | None, works: list[str]) 
     way_out = "use another --output, or --overwrite"
     asked = plan.identity()
     if there is not None:
-        told = differences(request(there.manifest["plan"], asked), request(asked, asked))
-        raise UsageError(f"{output} holds another run ({told}); {way_out}")
+        what = differences(request(there.manifest["plan"], asked), request(asked, asked))
+        raise UsageError(f"{output} holds another run ({what}); {way_out}")
     if work_folder(output, plan) in works:
         return
     if works:
         try:
             saved = load_plan(storage.join(works[0], layout.PLAN)).identity()
-            told = differences(unfinished(saved, asked), unfinished(asked, asked))
+            what = differences(unfinished(saved, asked), unfinished(asked, asked))
         except (OSError, ValueError, KeyError, TypeError):
-            told = "its plan cannot be read: another version's, perhaps"
-        raise UsageError(f"{output} holds the unfinished work of another run ({told}); {way_out}")
-    strange = strange_things(output)
-    if strange:
-        raise UsageError(f"{output} holds something else ({strange[0]}); {way_out}")
+            what = "its plan cannot be read: another version's, perhaps"
+        raise UsageError(f"{output} holds the unfinished work of another run ({what}); {way_out}")
+    unexpected = unexpected_names(output)
+    if unexpected:
+        raise UsageError(f"{output} holds something else ({unexpected[0]}); {way_out}")

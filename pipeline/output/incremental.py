@@ -4,7 +4,7 @@ DIR/bundle=<short digest>/run=<UTC time>/   one published run: parts, manifest, 
 DIR/_fingerprints.json                      what was hashed before, so that nothing is read twice
 
 A bundle's runs are a series. An input is done if the latest published run of the series that
-scored it found the same content and was given the same options. A run that scores an input again
+scored it saw the same content and was given the same options. A run that scores an input again
 says in its manifest which run's rows it replaces.
 """
 
@@ -33,13 +33,13 @@ def check_root(root: str) -> None:
     Raises:
         UsageError: if it does.
     """
-    names = [name for name in folder.strange_things(root) if name != layout.FINGERPRINTS]
-    strange = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
+    names = [name for name in folder.unexpected_names(root) if name != layout.FINGERPRINTS]
+    unexpected = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
         storage.local_path(path) for path in work_folders(root)
     ]
-    if strange:
+    if unexpected:
         raise UsageError(
-            f"{root} holds something else than incremental runs ({strange[0]}); "
+            f"{root} holds something else than incremental runs ({unexpected[0]}); "
             f"use another --output"
         )
 
@@ -59,7 +59,7 @@ def select(
     Args:
         inputs: pairs of path and format.
         series: the runs so far.
-        reading: what the formats must be told.
+        reading: what the formats must know.
         fingerprints: of files.
 
     Returns:
@@ -121,7 +121,7 @@ def dead_runs(
 
 def _unpublished(series: Series) -> list[tuple[str, Plan | None]]:
     """Runs that were begun and not published, with their plans; None if there is none to read."""
-    found: list[tuple[str, Plan | None]] = []
+    unfinished: list[tuple[str, Plan | None]] = []
     for run in series.runs():
         path = series.run_folder(run)
         folder.settle(path)  # it may have died in its last step, or right behind it
@@ -129,10 +129,11 @@ def _unpublished(series: Series) -> list[tuple[str, Plan | None]]:
             continue
         plans = work_folders(path)
         try:
-            found.append((run, load_plan(storage.join(plans[0], layout.PLAN)) if plans else None))
+            plan = load_plan(storage.join(plans[0], layout.PLAN)) if plans else None
+            unfinished.append((run, plan))
         except (OSError, ValueError, KeyError, TypeError):
-            found.append((run, None))
-    return found
+            unfinished.append((run, None))
+    return unfinished
 
 
 def _going_on(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:

@@ -42,7 +42,7 @@ def read_notes(work: str) -> dict[str, Any]:
 
 
 def bundle_card(bundle: Bundle) -> dict[str, Any]:
-    """What a report tells of a bundle, as JSON values."""
+    """What a report says of a bundle, as JSON values."""
     training = {key: value for key, value in bundle.training.items() if key != "history"}
     return {
         "name": bundle.name,

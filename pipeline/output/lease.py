@@ -1,4 +1,4 @@
-"""The claim on a folder in Google Cloud Storage: an object that only one run can make.
+"""The lock on a folder in Google Cloud Storage: an object that only one run can make.
 
 It is made only if none is there (`if_generation_match=0`) and written again while the run lives.
 One that was not renewed for a while is a dead run's.
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pipeline import storage
-from pipeline.errors import HeldError, UsageError, held
+from pipeline.errors import LockedError, UsageError, locked_by
 from pipeline.layout import LOCK
 
 RENEW_SECONDS = 20
@@ -31,10 +31,10 @@ def leased(output: str, holder: str) -> Iterator[Callable[[], None]]:
         holder: JSON of who we are.
 
     Yields:
-        A function that raises `HeldError` if the claim was lost.
+        A function that raises `LockedError` if the lock was lost.
 
     Raises:
-        HeldError: if another run holds it.
+        LockedError: if another run holds it.
     """
     import google.cloud.storage as gcs
 
@@ -95,17 +95,17 @@ class _Lease:
                 content = self._blob.download_as_bytes()
                 check_lock(self._output, content)
                 if age < DEAD_SECONDS:
-                    raise held(self._output, content)
+                    raise locked_by(self._output, content)
                 # It seems dead, unless our clock is wrong: a living run would renew it now.
                 time.sleep(RENEW_SECONDS * 1.5)
                 self._write(generation)
                 return
             except (PreconditionFailed, NotFound):
                 continue  # released or taken in between
-        raise held(self._output, b"")
+        raise locked_by(self._output, b"")
 
     def keep(self, stop: threading.Event) -> None:
-        """Renews the object until told to stop, or until it is another run's."""
+        """Renews the object until it is to stop, or until it is another run's."""
         from google.api_core.exceptions import NotFound, PreconditionFailed
 
         while not stop.wait(RENEW_SECONDS):
@@ -119,14 +119,14 @@ class _Lease:
                 continue
 
     def check(self) -> None:
-        """Raises HeldError if another run has taken the folder, or soon may."""
+        """Raises LockedError if another run has taken the folder, or soon may."""
         if self._is_lost:
-            raise HeldError(
-                f"the claim on {self._output} was lost to another run, as the store could not be "
+            raise LockedError(
+                f"the lock on {self._output} was lost to another run, as the store could not be "
                 f"reached for {DEAD_SECONDS} seconds; the same command continues"
             )
         if time.monotonic() - self._renewed > FENCE_SECONDS:
-            raise HeldError(
+            raise LockedError(
                 f"the store could not be reached for {FENCE_SECONDS} seconds, and another run may "
                 f"take {self._output} soon; the same command continues"
             )

@@ -1,6 +1,6 @@
 """One run at a time on an output folder.
 
-On a disk the claim is a lock that the kernel takes back when its process ends, however it ends,
+On a disk it is a lock that the kernel takes back when its process ends, however it ends,
 so a dead run blocks nobody. In Google Cloud Storage it is an object that is made only if none is
 there (`if_generation_match=0`) and renewed while the run lives; one that was not renewed for a
 while is a dead run's. Other stores are refused.
@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from pipeline import storage
-from pipeline.errors import UsageError, held
+from pipeline.errors import UsageError, locked_by
 from pipeline.layout import LOCK
 from pipeline.output.lease import check_lock, leased
 
@@ -28,15 +28,15 @@ DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # no wrong use: it may b
 
 
 @contextmanager
-def claimed(output: str) -> Iterator[Check]:
+def locked(output: str) -> Iterator[Check]:
     """Holds the output folder while the block runs.
 
     Yields:
-        A function that raises `HeldError` if the claim was lost meanwhile, as it may be in a
+        A function that raises `LockedError` if it was lost meanwhile, as it may be in a
         store that was out of reach for long.
 
     Raises:
-        HeldError: if another run holds it; the message says who.
+        LockedError: if another run holds it; the message says who.
         UsageError: if there can be no such folder.
     """
     if storage.is_local(output):
@@ -82,7 +82,7 @@ def _locked(output: str) -> Iterator[None]:
             stream.seek(0)
             content = stream.read()
             stream.close()
-            raise held(output, content) from error
+            raise locked_by(output, content) from error
         if _is_still(stream, path):
             break
         stream.close()  # its holder has just taken it away: this is nobody's file any more
@@ -108,7 +108,7 @@ def _locked(output: str) -> Iterator[None]:
 
 
 def _open_lock(path: str) -> IO[str]:
-    """Opens the file, which is held until the run ends; whoever is root writes through no link.
+    """Opens the file, which is locked until the run ends; whoever is root writes through no link.
 
     Raises:
         UsageError: if there is something else under its name.

@@ -18,7 +18,7 @@ def now() -> str:
 
 def manifest_of(
     plan: Plan,
-    found: dict[str, Any],
+    merged: dict[str, Any],
     parts: list[dict[str, Any]],
     started: dict[str, Any],
     notes: dict[str, Any],
@@ -27,7 +27,7 @@ def manifest_of(
 
     Args:
         plan: what was to be done.
-        found: merged `stats`, `bad_files` (source and reason) and `rows`.
+        merged: merged `stats`, `bad_files` (source and reason) and `rows`.
         parts: `name`, `rows` and `bytes` of each published file.
         started: what the launcher noted: `time`, `model`, and whatever else.
         notes: the `bundle`'s card, the `previous` run of a series or None, and of a cascade `then`:
@@ -40,9 +40,9 @@ def manifest_of(
     seconds = (
         datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started["time"])
     ).total_seconds()
-    stats, bundle = found["stats"], notes["bundle"]
+    stats, bundle = merged["stats"], notes["bundle"]
     rows, labelled = stats.get("rows", 0), stats.get("labelled", 0)
-    bad = [*plan.skipped, *found["bad_files"].items()]
+    bad = [*plan.skipped, *merged["bad_files"].items()]
     problems: list[str] = []
     gold = stats.get("gold")
     return {
@@ -85,7 +85,7 @@ def metrics_of(stats: dict[str, Any]) -> dict[str, float]:
 
 
 def guarded(what: str, problems: list[str], work: Callable[[], Any]) -> Any:
-    """Runs what tells of a run but is no part of it: labels are not lost because that fails.
+    """Runs what reports a run but is no part of it: labels are not lost because that fails.
 
     Args:
         what: its name.

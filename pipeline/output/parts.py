@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 def plan_parts(files: list[storage.FileInfo]) -> list[Part]:
-    """Shares finished files out over parts of a useful size, in the corpus' order."""
+    """Shares checkpoints out over parts of a useful size, in the corpus' order."""
     groups: list[list[storage.FileInfo]] = [[]]
     size = 0
     for file in files:

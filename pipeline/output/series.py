@@ -2,7 +2,7 @@
 
 DIR/bundle=<short digest>/run=<UTC time>/   one published run: parts, manifest, `_SUCCESS`
 
-An input is done if the latest published run that scored it found the same content and was given
+An input is done if the latest published run that scored it saw the same content and was given
 the same options.
 """
 
@@ -39,7 +39,7 @@ class Series:
     """The runs of one bundle below an output folder.
 
     Args:
-        root: the output folder, held by us.
+        root: the output folder, locked by us.
         bundle: the bundle's digest.
         options: all that a person chose and that changes results, as JSON values. Not in it: what
             follows from the machine (precision, token budget) and our own version, or a new
@@ -70,7 +70,7 @@ class Series:
 
     def done(self) -> dict[str, Done]:
         """The inputs that published runs have scored, by `place`; of each the latest time."""
-        found: dict[str, Done] = {}
+        done_by_place: dict[str, Done] = {}
         for run in self.runs():
             manifest = published_manifest(self.run_folder(run))
             if manifest is None:
@@ -79,8 +79,8 @@ class Series:
             for path, fingerprint in manifest["plan"]["sources"]:
                 done = Done(run, path, fingerprint, series["options"])
                 if not _gave_nothing(path, manifest):
-                    found[place(path, series["working_folder"])] = done
-        return found
+                    done_by_place[place(path, series["working_folder"])] = done
+        return done_by_place
 
 
 def _gave_nothing(path: str, manifest: dict[str, Any]) -> bool:

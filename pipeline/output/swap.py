@@ -76,7 +76,7 @@ def finish_swaps(output: str) -> list[str]:
     """Finishes what a run that died has decided.
 
     Args:
-        output: the folder, held by us.
+        output: the folder, locked by us.
 
     Returns:
         Names of the work folders whose runs are published now.

@@ -1,4 +1,4 @@
-"""PublishRun: finished files -> parts, manifest, `_SUCCESS`. The run's last step, on every runner.
+"""PublishRun: checkpoints -> parts, manifest, `_SUCCESS`. The run's last step, on every runner.
 
 Only names and numbers are shuffled. Each step may be repeated: parts are packed in the work folder,
 where those that are there are known by their content, and a run that died here is finished by the
@@ -15,7 +15,7 @@ from pipeline import layout, storage
 from pipeline.corpus.documents import LEFT_OUT
 from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
-from pipeline.output.checkpoints import finished_files, read_stats
+from pipeline.output.checkpoints import find_checkpoints, read_stats
 from pipeline.output.folder import read_started
 from pipeline.output.launch_context import read_notes
 from pipeline.output.manifest import guarded, manifest_of
@@ -46,7 +46,7 @@ class PublishRun(beam.PTransform):
             | "ListFinished" >> beam.FlatMap(_list_finished, context)
             | "ShareOutFooters" >> beam.Reshuffle()
             | "ReadStatistics" >> beam.Map(_read_many, context.work)
-            | "MergeStatistics" >> beam.CombineGlobally(_merge_found)
+            | "MergeStatistics" >> beam.CombineGlobally(_merge_all)
             | "PlanParts" >> beam.FlatMap(_plan_parts, context)
             | "ShareOutParts" >> beam.Reshuffle()
             | "PackPart" >> beam.Map(_pack_part, context)
@@ -56,12 +56,12 @@ class PublishRun(beam.PTransform):
 
 
 def complete_files(plan: Plan, work: str) -> list[storage.FileInfo]:
-    """The finished files in the corpus' order.
+    """The checkpoints in the corpus' order.
 
     Raises:
         NewsbeamError: if a work item is not finished; the same command continues it.
     """
-    files, missing = finished_files(plan, work)
+    files, missing = find_checkpoints(plan, work)
     if missing:
         raise NewsbeamError(
             f"{len(missing)} of {len(plan.items)} work items are not finished, "
@@ -78,7 +78,7 @@ def _list_finished(_: int, context: RunContext) -> Iterator[list[str]]:
 
 
 def _read_many(names: list[str], work: str) -> dict[str, Any]:
-    """Merges what a few finished files say; `bad_files` holds reason and file name by source."""
+    """Merges what a few checkpoints say; `bad_files` holds reason and file name by source."""
     with report_failures(work):
         read = [(name, *read_stats(storage.join(work, name))) for name in names]
         bad = {
@@ -94,8 +94,8 @@ def _read_many(names: list[str], work: str) -> dict[str, Any]:
         }
 
 
-def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    every = list(found)
+def _merge_all(several: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    every = list(several)
     return {
         "stats": merge(one["stats"] for one in every),
         "bad_files": {path: why for one in every for path, why in one["bad_files"].items()},
@@ -103,17 +103,17 @@ def _merge_found(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _plan_parts(found: dict[str, Any], context: RunContext) -> Iterator[Part]:
+def _plan_parts(merged: dict[str, Any], context: RunContext) -> Iterator[Part]:
     work = context.work
     with report_failures(work):
         plan = context.plan
         if not context.skip_bad_files:
-            check_bad_files(found["bad_files"], work)
-        check_counts(plan, found)
-        check_error_rate(found["stats"], context.max_error_rate)
-        bad = {source: reason for source, (reason, _) in sorted(found["bad_files"].items())}
-        merged = {**found, "bad_files": bad}
-        storage.write_json(storage.join(work, layout.MERGED), merged, make_folder=False)
+            check_bad_files(merged["bad_files"], work)
+        check_counts(plan, merged)
+        check_error_rate(merged["stats"], context.max_error_rate)
+        bad = {source: reason for source, (reason, _) in sorted(merged["bad_files"].items())}
+        merged_file = storage.join(work, layout.MERGED)
+        storage.write_json(merged_file, {**merged, "bad_files": bad}, make_folder=False)
         yield from plan_parts(complete_files(plan, work))
 
 
@@ -132,14 +132,14 @@ def check_bad_files(bad_files: dict[str, list[str]], work: str) -> None:
     raise BadFileError(source, reason)
 
 
-def check_counts(plan: Plan, found: dict[str, Any]) -> None:
+def check_counts(plan: Plan, merged: dict[str, Any]) -> None:
     """Compares the rows read with the rows in the files.
 
     Raises:
         NewsbeamError: if they don't add up.
     """
-    read, written, planned = found["stats"].get("rows", 0), found["rows"], plan.rows()
-    if read != written or (planned is not None and planned != read and not found["bad_files"]):
+    read, written, planned = merged["stats"].get("rows", 0), merged["rows"], plan.rows()
+    if read != written or (planned is not None and planned != read and not merged["bad_files"]):
         raise NewsbeamError(
             f"the rows don't add up: {planned or 'an unknown number'} planned, {read} read, "
             f"{written} written; nothing was published"
@@ -178,7 +178,7 @@ def _commit(parts: list[dict[str, Any]], context: RunContext) -> str:
         try:
             plan = context.plan
             started = read_started(work)
-            found = storage.read_json(storage.join(work, layout.MERGED))
+            merged = storage.read_json(storage.join(work, layout.MERGED))
             notes = read_notes(work)
         except FileNotFoundError as error:
             if not _is_done(output, work):
@@ -187,11 +187,11 @@ def _commit(parts: list[dict[str, Any]], context: RunContext) -> str:
             return path  # a retry of what was done
         parts = sorted(parts, key=lambda part: part["name"])
         packed = sum(part["rows"] for part in parts)
-        if packed != found["rows"]:
+        if packed != merged["rows"]:
             raise NewsbeamError(
-                f"the parts hold {packed} rows, {found['rows']} were finished; not published"
+                f"the parts hold {packed} rows, {merged['rows']} were finished; not published"
             )
-        manifest = manifest_of(plan, found, parts, started, notes)
+        manifest = manifest_of(plan, merged, parts, started, notes)
         report = guarded("report", manifest["problems"], lambda: page(manifest).encode())
         publish(output, work, manifest, report, started.get("over"))
         return path

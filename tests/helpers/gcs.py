@@ -41,7 +41,7 @@ class Requests(list):
 def start(monkeypatch) -> tuple[emulator.Server, Requests]:
     """Starts a store that has one bucket, and leads Beam's and Google's clients to it.
 
-    The emulator ignores `ifGenerationMatch`, on which the claim rests: added here.
+    The emulator ignores `ifGenerationMatch`, on which the lock rests: added here.
     """
     from apache_beam.internal.gcp import auth
 

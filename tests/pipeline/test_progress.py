@@ -186,7 +186,7 @@ def test_progress_runs_beside_the_work_and_fails_without_a_word(tmp_path, monkey
 
 @pytest.fixture
 def output(tmp_path):
-    """A folder with a run under way, a third of it done, held by this process."""
+    """A folder with a run under way, a third of it done, locked by this process."""
     plan = parquet_plan()
     work = work_folder(str(tmp_path), plan)
     save_plan(plan, f"{work}/plan.json")

@@ -74,7 +74,7 @@ def test_a_second_run_on_the_same_output_hears_who_holds_it(zygote, argv, output
     end = zygote.run(*argv, code=second)
     assert end["code"] == 0
     assert "second ended with 4" in end["out"]
-    assert f"newsbeam: {output} is held by process " in end["out"]
+    assert f"newsbeam: {output} is locked by process " in end["out"]
     assert len(rows(output)) == 120
 
 

@@ -12,9 +12,9 @@ from gcp_storage_emulator.handlers import objects
 import gcs
 from fakes import fake_bundle
 from pipeline import storage
-from pipeline.errors import HeldError, UsageError
+from pipeline.errors import LockedError, UsageError
 from pipeline.launcher.command import run_command
-from pipeline.output.lock import claimed
+from pipeline.output.lock import locked
 from pipeline.score import score
 from pipeline.worker.bundles import fetch, open_bundle
 
@@ -185,13 +185,13 @@ def test_a_bundle_is_fetched_once_a_machine_and_checked(store, tmp_path):
 
 
 def test_the_claim_is_an_object_that_only_one_can_make(store):
-    with claimed("gs://news/out") as check:
+    with locked("gs://news/out") as check:
         assert names("gs://news/out/**") == ["out/_claim"]
         check()
-        with pytest.raises(HeldError, match="is held by process"), claimed("gs://news/out"):
+        with pytest.raises(LockedError, match="is locked by process"), locked("gs://news/out"):
             pass
-        with claimed("gs://news/elsewhere"):
+        with locked("gs://news/elsewhere"):
             pass
     assert names("gs://news/**") == []
-    with claimed("gs://news/out"):
+    with locked("gs://news/out"):
         pass

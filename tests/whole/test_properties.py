@@ -14,7 +14,7 @@ from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import DICTIONARY, ReadSettings
 from pipeline.corpus.planner import make_plan
-from pipeline.output.checkpoints import finished_files, read_stats, write_checkpoint
+from pipeline.output.checkpoints import find_checkpoints, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
@@ -116,7 +116,7 @@ def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_t
                 scored, _ = score_table(documents, scorer, LABELS)
                 name = write_checkpoint(shard.becomes(scored), plan, str(work))
                 counted += read_stats(str(work / name))[0]["rows"]
-        files, missing = finished_files(plan, str(work))
+        files, missing = find_checkpoints(plan, str(work))
         assert not missing
         pack(Part("part", [file.name for file in files]), plan, str(work), f"{place}/part.parquet")
         after = pq.read_table(f"{place}/part.parquet")

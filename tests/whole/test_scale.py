@@ -1,6 +1,6 @@
 """A billion articles, without them: plan and publishing's bookkeeping at their true size.
 
-20,000 inputs and 60,000 finished files in a simulated store that counts what is asked of it.
+20,000 inputs and 60,000 checkpoints in a simulated store that counts what is asked of it.
 Nothing is timed here: deploy/SCALE.md has the seconds.
 """
 
@@ -17,7 +17,7 @@ from pipeline.corpus.fingerprint import Seen
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import load_plan, save_plan
 from pipeline.corpus.planner import make_plan
-from pipeline.output.checkpoints import finished_files
+from pipeline.output.checkpoints import find_checkpoints
 from pipeline.output.parts import PART_BYTES, plan_parts
 from pipeline.stages import publishing
 
@@ -102,7 +102,7 @@ def test_the_plan_fits_into_memory_and_a_file(plan, tmp_path):
 
 def test_publishing_lists_once_and_never_asks_for_a_file(plan, store):
     store.asked.clear()
-    files, missing = finished_files(plan, WORK)
+    files, missing = find_checkpoints(plan, WORK)
     assert (len(files), missing) == (FILES, [])
     parts = plan_parts(files)
     assert store.asked == {"files_in": 1}
@@ -114,7 +114,7 @@ def test_publishing_lists_once_and_never_asks_for_a_file(plan, store):
 def test_a_missing_file_among_60_000_is_found(plan, store, monkeypatch):
     files = [file for file in store.files_in(WORK) if not file.name.startswith("031415-")]
     monkeypatch.setattr(storage, "files_in", lambda _: files)
-    assert finished_files(plan, WORK)[1] == [31415]
+    assert find_checkpoints(plan, WORK)[1] == [31415]
 
 
 def test_statistics_of_all_files_grow_with_the_sources_only():

@@ -11,7 +11,7 @@ import gcs
 from fakes import fake_bundle, write_jsonl
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
-from pipeline.output.lock import claimed
+from pipeline.output.lock import locked
 from pipeline.score import score
 
 COLUMNS = ["--shard_rows", "20"]
@@ -116,7 +116,7 @@ def test_answers_that_are_lost_double_nothing(store, play):
 def test_the_lock_is_ours_although_the_answer_was_lost(store):
     answers = iter([-503])
     store.trouble = lambda method, _path, _n: next(answers, None) if method == "POST" else None
-    with claimed("gs://news/out") as check:
+    with locked("gs://news/out") as check:
         check()
     assert storage.match("gs://news/out/**") == []
 

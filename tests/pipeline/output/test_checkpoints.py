@@ -1,8 +1,8 @@
-"""Which finished files make up a work item."""
+"""Which checkpoints make up a work item."""
 
 import pytest
 
-from pipeline.output.checkpoints import finished_files, finished_of, whole
+from pipeline.output.checkpoints import find_checkpoints, finished_of, whole
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_finished_files_stand_in_the_order_of_the_corpus(tmp_path, monkeypatch):
     class ThreeItems:
         items = (Item(0), Item(1), Item(2))
 
-    files, missing = finished_files(ThreeItems(), str(tmp_path))
+    files, missing = find_checkpoints(ThreeItems(), str(tmp_path))
     assert [file.name for file in files] == [
         "000000-000000.parquet",
         "000000-000001.end.parquet",

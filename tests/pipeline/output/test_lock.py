@@ -8,16 +8,16 @@ from http import HTTPStatus
 
 import pytest
 
-from pipeline.errors import HeldError, UsageError
+from pipeline.errors import LockedError, UsageError
 from pipeline.output import lease
-from pipeline.output.lock import claimed
+from pipeline.output.lock import locked
 
 
 def test_claim_on_a_disk_is_held_and_given_back(tmp_path):
     output = tmp_path / "a" / "labels"
-    with claimed(str(output)) as check:
+    with locked(str(output)) as check:
         check()
-        with pytest.raises(HeldError) as caught, claimed(str(output)):
+        with pytest.raises(LockedError) as caught, locked(str(output)):
             pass
         assert f"process {os.getpid()} on " in str(caught.value)
         assert caught.value.exit_code == 4
@@ -25,14 +25,14 @@ def test_claim_on_a_disk_is_held_and_given_back(tmp_path):
 
 
 def test_claim_leaves_what_was_written(tmp_path):
-    with claimed(f"file://{tmp_path}/labels"):
+    with locked(f"file://{tmp_path}/labels"):
         (tmp_path / "labels" / "x").write_text("x")
     assert [path.name for path in (tmp_path / "labels").iterdir()] == ["x"]
 
 
 def test_claim_of_a_dead_process_blocks_nobody(tmp_path):
     (tmp_path / "_claim").write_text(json.dumps({"host": "gone", "pid": 1, "since": "long ago"}))
-    with claimed(str(tmp_path)):
+    with locked(str(tmp_path)):
         assert json.loads((tmp_path / "_claim").read_text())["pid"] == os.getpid()
 
 
@@ -48,14 +48,14 @@ def test_claim_whose_file_was_taken_away_is_made_anew(tmp_path, monkeypatch):
         return real(stream, how)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with claimed(str(tmp_path)):
+    with locked(str(tmp_path)):
         assert (tmp_path / "_claim").exists()
     assert len(calls) == 2
 
 
 def test_claim_where_no_folder_can_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot write to"), claimed(str(tmp_path / "file")):
+    with pytest.raises(UsageError, match="cannot write to"), locked(str(tmp_path / "file")):
         pass
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_lock_of_ours_is_left_alone(tmp_path, place):
     lock.parent.mkdir()
     place(lock, thesis)
     before = os.lstat(lock)
-    with pytest.raises(UsageError, match="_claim is no lock of ours"), claimed(str(lock.parent)):
+    with pytest.raises(UsageError, match="_claim is no lock of ours"), locked(str(lock.parent)):
         pass
     assert thesis.read_text() == "a year's work"
     after = os.lstat(lock)
@@ -102,13 +102,13 @@ def test_what_is_no_lock_of_ours_is_left_alone(tmp_path, place):
 def test_a_link_that_leads_nowhere_makes_nothing(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "_claim").symlink_to(tmp_path / "new")
-    with pytest.raises(UsageError, match="no lock of ours"), claimed(str(tmp_path / "labels")):
+    with pytest.raises(UsageError, match="no lock of ours"), locked(str(tmp_path / "labels")):
         pass
     assert not (tmp_path / "new").exists()
 
 
 def test_a_store_without_a_lock_is_refused():
-    with pytest.raises(UsageError, match="s3:// is not supported"), claimed("s3://bucket/labels"):
+    with pytest.raises(UsageError, match="s3:// is not supported"), locked("s3://bucket/labels"):
         pass
 
 
@@ -158,11 +158,11 @@ def claim_object():
 
 
 def test_lease_is_held_renewed_and_given_back(bucket):
-    with claimed(bucket) as check:
+    with locked(bucket) as check:
         first = claim_object()
         first.reload()
         for _ in range(2):  # longer than a lease that nobody renews would last
-            with pytest.raises(HeldError, match=f"process {os.getpid()} on"), claimed(bucket):
+            with pytest.raises(LockedError, match=f"process {os.getpid()} on"), locked(bucket):
                 pass
             threading.Event().wait(0.6)
         check()
@@ -174,10 +174,10 @@ def test_lease_is_held_renewed_and_given_back(bucket):
 
 def test_lease_of_a_dead_run_is_taken_over(bucket):
     claim_object().upload_from_string(json.dumps({"host": "gone", "pid": 7, "since": "then"}))
-    with pytest.raises(HeldError, match="process 7 on gone since then"), claimed(bucket):
+    with pytest.raises(LockedError, match="process 7 on gone since then"), locked(bucket):
         pass
     threading.Event().wait(1.0)
-    with claimed(bucket) as check:
+    with locked(bucket) as check:
         check()
     assert not claim_object().exists()
 
@@ -185,7 +185,7 @@ def test_lease_of_a_dead_run_is_taken_over(bucket):
 def test_an_object_that_is_no_lock_of_ours_is_left_alone(bucket):
     claim_object().upload_from_string(b"a year's work")
     threading.Event().wait(1.0)
-    with pytest.raises(UsageError, match="_claim is no lock of ours"), claimed(bucket):
+    with pytest.raises(UsageError, match="_claim is no lock of ours"), locked(bucket):
         pass
     assert claim_object().download_as_bytes() == b"a year's work"
 
@@ -203,19 +203,19 @@ def test_lease_that_only_seems_dead_is_left_alone(bucket, monkeypatch):
                 return
             threading.Event().wait(0.05)
 
-    with claimed(bucket):
+    with locked(bucket):
         monkeypatch.setattr(lease, "DEAD_SECONDS", -100.0)
         monkeypatch.setattr(lease, "TRIES", 1)
         monkeypatch.setattr(lease.time, "sleep", until_renewed)
-        with pytest.raises(HeldError), claimed(bucket):
+        with pytest.raises(LockedError), locked(bucket):
             pass
 
 
 def test_lease_that_another_run_took_is_noticed(bucket):
-    with claimed(bucket) as check:
+    with locked(bucket) as check:
         claim_object().upload_from_string(b"{}")
         threading.Event().wait(0.6)
-        with pytest.raises(HeldError, match="was lost to another run"):
+        with pytest.raises(LockedError, match="was lost to another run"):
             check()
 
 
@@ -237,7 +237,7 @@ def test_lease_that_could_not_be_renewed_fences_itself(bucket, monkeypatch):
 
 def test_lease_whose_renewal_was_not_acknowledged_is_still_ours(bucket):
     """The store took the renewal, but its answer never reached us."""
-    with claimed(bucket) as check:
+    with locked(bucket) as check:
         blob = claim_object()
         blob.upload_from_string(blob.download_as_bytes())
         threading.Event().wait(0.6)

@@ -52,7 +52,7 @@ def publish_all(output, work, plan, most=None):
     """The steps of `PublishRun` without Beam."""
     context = RunContext(work, output, max_error_rate=most)
     names = publishing._list_finished(0, context)
-    found = publishing._merge_found([publishing._read_many(some, work) for some in names])
+    found = publishing._merge_all([publishing._read_many(some, work) for some in names])
     planned = list(publishing._plan_parts(found, context))
     packed = [publishing._pack_part(part, context) for part in planned]
     return publishing._commit(packed, context)
@@ -64,7 +64,7 @@ def test_every_step_may_be_repeated(run, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "PART_BYTES", 1)
     for _ in range(2):
         names = list(publishing._list_finished(0, context))
-        found = publishing._merge_found([publishing._read_many(some, work) for some in names])
+        found = publishing._merge_all([publishing._read_many(some, work) for some in names])
         planned = list(publishing._plan_parts(found, context))
         assert [part.name for part in planned] == [
             f"part-{n:05d}-of-00004.parquet" for n in range(4)
