@@ -52,7 +52,7 @@ class LockedError(NewsbeamError):
 
 
 def locked_by(output: str, content: str | bytes) -> LockedError:
-    """Says who holds a folder, from what the holder has left there."""
+    """Says who has locked a folder, from what the lock file says."""
     try:
         who = json.loads(content)
         by = f"process {who['pid']} on {who['host']} since {who['since']}"

@@ -15,7 +15,7 @@ from pipeline.corpus.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.launch import detaches, hand_over, run_to_end
 from pipeline.output import folder
-from pipeline.output.launch_context import leave_notes, run_before
+from pipeline.output.launch_context import run_before, write_notes
 from pipeline.output.lock import Check
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
@@ -76,7 +76,7 @@ class Run:
         )
         if self.is_new:
             bundle, then = self._bundles
-            leave_notes(self.context.work, bundle, run_before(self._output), then, options.then)
+            write_notes(self.context.work, bundle, run_before(self._output), then, options.then)
         return self.is_new
 
     def carry_out(self, pipeline: beam.Pipeline, check_lock: Check) -> None:

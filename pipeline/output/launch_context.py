@@ -1,4 +1,4 @@
-"""What the launcher leaves in the work folder for the step that publishes.
+"""What the launcher writes into the work folder for the step that publishes.
 
 That step runs on some worker, perhaps long after the launcher has gone, and must not open the
 bundle or look for earlier runs itself.
@@ -12,7 +12,7 @@ from pipeline import layout, storage
 from pipeline.output.published import published_manifest
 
 
-def leave_notes(
+def write_notes(
     work: str,
     bundle: Bundle,
     previous: dict[str, Any] | None = None,

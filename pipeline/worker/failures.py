@@ -1,7 +1,7 @@
 """How a worker reports to the person who started the run why it failed.
 
 Every runner wraps a worker's exception in its own way, often in pages of traceback. So the worker
-leaves the one line in the work folder, and whoever started the run reads it there. On a full disk
+writes the one line into the work folder, and whoever started the run reads it there. On a full disk
 that fails too; a worker that is a thread of the launcher is then heard all the same.
 """
 
@@ -37,7 +37,7 @@ def report_failures(work: str | None) -> Iterator[None]:
 
 
 def reported_failure(work: str) -> dict[str, Any] | None:
-    """What a worker has left: `message` and `exit_code`; of several, one that explains itself."""
+    """What a worker has reported: `message` and `exit_code`; of several, one that explains itself."""
     reported = list(_reported_here.get(work, []))
     with suppress(OSError, ValueError):
         reported += [storage.read_json(path) for path in _paths(work)]
@@ -45,7 +45,7 @@ def reported_failure(work: str) -> dict[str, Any] | None:
 
 
 def forget_failures(work: str) -> None:
-    """Deletes what workers have left, before a new try."""
+    """Deletes what workers have reported, before a new try."""
     _reported_here.pop(work, None)
     storage.delete(_paths(work))
 

@@ -1,7 +1,7 @@
 """A liveness check of workers, where the runner has none.
 
 Beam's local runners never retry, and wait for ever for a worker process that was killed (by the
-kernel, out of memory, most often). So each worker leaves its name in the work folder, and whoever
+kernel, out of memory, most often). So each worker writes its name into the work folder, and whoever
 started the run looks whether those of this machine still live. Runners that do retry (Dataflow,
 Flink, Spark) are left alone.
 """
@@ -29,7 +29,7 @@ class WorkerLostError(NewsbeamError):
 
 
 def register_worker(work: str | None) -> None:
-    """Leaves this process' name in the work folder."""
+    """Writes this process' name into the work folder."""
     if work is not None:
         path = storage.join(work, WORKER_PREFIX + worker_name())
         if not storage.exists(path):
@@ -42,7 +42,7 @@ def worker_name() -> str:
 
 
 def forget_workers(work: str) -> None:
-    """Deletes the names that an earlier try has left."""
+    """Deletes the names that an earlier try has written."""
     storage.delete([file.path for file in storage.named(work, f"{WORKER_PREFIX}*")])
 
 

@@ -9,7 +9,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import plan_run
 from pipeline.output import folder
-from pipeline.output.launch_context import leave_notes
+from pipeline.output.launch_context import write_notes
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
 from pipeline.score import build
@@ -25,7 +25,7 @@ def test_counters_and_distributions_agree_with_the_manifest(toy_bundle, tmp_path
     options, beam_options = parse(ScoreOptions, arguments, "score", "")
     plan = plan_run(options, toy_bundle, [(str(tmp_path / "news.jsonl"), "jsonl")])
     folder.enter(output, plan, toy_bundle.path, False)
-    leave_notes(work_folder(output, plan), toy_bundle)
+    write_notes(work_folder(output, plan), toy_bundle)
     pipeline = beam.Pipeline(options=beam_options)
     build(pipeline, RunContext(work_folder(output, plan), output, toy_bundle.path))
     result = pipeline.run()

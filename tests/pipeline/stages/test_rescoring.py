@@ -16,7 +16,7 @@ from pipeline.launcher.command import run_command
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import chosen_options, plan_run, second_bundle
 from pipeline.output import folder
-from pipeline.output.launch_context import leave_notes
+from pipeline.output.launch_context import write_notes
 from pipeline.output.work import work_folder
 from pipeline.quality.profiles import profile_of
 from pipeline.score import build, score
@@ -123,7 +123,7 @@ def test_beams_counters_agree_with_the_manifest(cascade):
     then = second_bundle(options, bundle)
     plan = plan_run(options, bundle, [(news, "jsonl")], then)
     folder.enter(output, plan, bundle.path, False)
-    leave_notes(work_folder(output, plan), bundle, None, then, options.then)
+    write_notes(work_folder(output, plan), bundle, None, then, options.then)
     pipeline = beam.Pipeline(options=beam_options)
     work = work_folder(output, plan)
     build(pipeline, RunContext(work, output, bundle.path, then.path))
