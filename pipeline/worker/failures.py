@@ -37,7 +37,7 @@ def report_failures(work: str | None) -> Iterator[None]:
 
 
 def reported_failure(work: str) -> dict[str, Any] | None:
-    """What a worker has reported: `message` and `exit_code`; of several, one that explains itself."""
+    """What a worker reported: `message` and `exit_code`; of several, one that explains itself."""
     reported = list(_reported_here.get(work, []))
     with suppress(OSError, ValueError):
         reported += [storage.read_json(path) for path in _paths(work)]

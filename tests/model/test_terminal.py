@@ -1,5 +1,6 @@
 """What data hold reaches no terminal as it is, and a reader who has gone is no error."""
 
+import ast
 import io
 import os
 import subprocess
@@ -32,6 +33,18 @@ def test_one_line_is_said(capsys):
     say("a\nb")
     say("c\x1b[2J", sys.stderr)
     assert tuple(capsys.readouterr()) == ("a\\nb\n", "c\\x1b[2J\n")
+
+
+def test_nothing_else_prints():
+    """Else what data hold would reach a terminal by another way."""
+    prints = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for package in ("model", "pipeline")
+        for file in (ROOT / package).rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("print", "sys.stdout.write")
+    ]
+    assert len(prints) == 1 and prints[0].startswith("model/terminal.py:"), prints
 
 
 def test_a_full_disk_is_an_error_once():
