@@ -222,7 +222,7 @@ def test_lease_that_another_run_took_is_noticed(bucket):
 def test_lease_that_could_not_be_renewed_fences_itself(bucket, monkeypatch):
     """Well before another run may take it, and though nobody has."""
     monkeypatch.setattr(lease, "FENCE_SECONDS", 0.5)
-    with claimed(bucket) as check:
+    with locked(bucket) as check:
         check()
 
         def unreachable(*_, **__):
@@ -231,7 +231,7 @@ def test_lease_that_could_not_be_renewed_fences_itself(bucket, monkeypatch):
         with monkeypatch.context() as context:
             context.setattr("google.cloud.storage.Blob.upload_from_string", unreachable)
             threading.Event().wait(1.0)
-            with pytest.raises(HeldError, match=r"could not be reached for 0\.5 seconds"):
+            with pytest.raises(LockedError, match=r"could not be reached for 0\.5 seconds"):
                 check()
 
 
