@@ -6,7 +6,8 @@ in its footer, and writing it twice gives the same rows.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from pipeline import layout, storage
 from pipeline.corpus.documents import CARRIED, METADATA_KEY, Shard
 from pipeline.corpus.plan import Plan
+from pipeline.errors import NewsbeamError
 from pipeline.quality.stats import Stats, shard_stats
 
 COMPRESSION = "zstd"
@@ -120,7 +122,47 @@ def read_stats(path: str) -> tuple[Stats, str | None, int]:
         Its statistics, why its source could not be read further (if so), and how many rows the
         file itself holds.
     """
-    with storage.open_input(path) as stream:
+    with storage.open_input(path) as stream, _scored_again_if_damaged(path):
         footer = pq.read_metadata(stream)
-    metadata = json.loads(footer.metadata[METADATA_KEY])
-    return metadata["stats"], metadata["bad_file"], footer.num_rows
+        metadata = json.loads(footer.metadata[METADATA_KEY])
+        return metadata["stats"], metadata["bad_file"], footer.num_rows
+
+
+def read_checkpoint(path: str, size: int) -> pa.Table:
+    """Reads a checkpoint's rows.
+
+    Args:
+        path: where it lies.
+        size: its bytes when the work was shared out.
+
+    Raises:
+        NewsbeamError: if it is damaged, or has been written anew.
+    """
+    content = storage.read_bytes(path)
+    if len(content) != size:
+        raise NewsbeamError(
+            f"{layout.last_part(path)} was written anew while it was packed; "
+            "the same command continues"
+        )
+    with _scored_again_if_damaged(path):
+        return pq.read_table(pa.BufferReader(content))
+
+
+@contextmanager
+def _scored_again_if_damaged(path: str) -> Iterator[None]:
+    """Deletes a checkpoint that is no Parquet file of ours, so that its rows are scored again.
+
+    Raises:
+        NewsbeamError: in its place.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        # What Arrow finds wrong with the content comes as a plain OSError without a number; a disk
+        # or a store that fails is another thing, and says nothing of the content.
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+            raise
+        storage.delete([path])
+        raise NewsbeamError(
+            f"the checkpoint {path} was damaged, and is deleted; the same command scores it again"
+        ) from error

@@ -12,9 +12,8 @@ from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.plan import Plan
 from pipeline.errors import NewsbeamError
 from pipeline.layout import part_name
-from pipeline.output.checkpoints import COMPRESSION
+from pipeline.output.checkpoints import COMPRESSION, read_checkpoint
 
-AGAIN = "the same command continues"
 PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
 ROW_GROUP_ROWS = 1 << 17
 ROW_GROUP_BYTES = 64 << 20  # of Arrow data gathered before a row group is written
@@ -74,10 +73,8 @@ def pack(part: Part, plan: Plan, work: str, path: str) -> None:
         pending: list[pa.Table] = []
         rows = size = 0
         for name, expected in zip(part.files, part.sizes, strict=True):
-            with storage.open_input(storage.join(work, name)) as finished:
-                if finished.seek(0, 2) != expected:
-                    raise NewsbeamError(f"{name} was written anew while it was packed; {AGAIN}")
-                table = pq.read_table(finished).replace_schema_metadata(schema.metadata)
+            table = read_checkpoint(storage.join(work, name), expected)
+            table = table.replace_schema_metadata(schema.metadata)
             pending.append(table)
             rows, size = rows + table.num_rows, size + table.nbytes
             if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
@@ -121,7 +118,9 @@ def check_part(path: str, entry: dict[str, Any], plan_digest: str) -> None:
     about, rows = _read_footer(path)
     found = (about.get("plan"), about.get("checkpoints"), rows)
     if found != (plan_digest, entry["checkpoints"], entry["rows"]):
-        raise NewsbeamError(f"{entry['name']} was packed anew meanwhile; {AGAIN}")
+        raise NewsbeamError(
+            f"{entry['name']} was packed anew meanwhile; the same command continues"
+        )
 
 
 def plan_of_part(path: str) -> str | None:

@@ -1,5 +1,6 @@
 """The publisher's steps, each of which may be repeated."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -153,3 +154,142 @@ def test_a_part_keeps_dictionaries_of_several_files(run, tmp_path):
     table = pq.read_table(tmp_path / "x.parquet")
     assert table.schema.field("source").type == pa.dictionary(pa.int32(), pa.string())
     assert table.num_rows == 60
+
+
+def steps(output, work):
+    """The steps of a job's publishing, each a function of what the one before has given."""
+    context = RunContext(work, output)
+
+    def read(_):
+        names = publishing._list_finished(0, context)
+        return publishing._merge_all([publishing._read_many(some, work) for some in names])
+
+    return [
+        read,
+        lambda found: list(publishing._plan_parts(found, context)),
+        lambda planned: [publishing._pack_part(part, context) for part in planned],
+        lambda packed: publishing._commit(packed, context),
+    ]
+
+
+def published_rows(output):
+    """The rows that are published; the folder holds nothing else."""
+    manifest = published_manifest(output)
+    names = sorted(name for name in os.listdir(output) if name.startswith("part-"))
+    assert names == [part["name"] for part in manifest["parts"]]
+    rows = sum(pq.read_metadata(f"{output}/{name}").num_rows for name in names)
+    assert rows == manifest["rows"]
+    return rows
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("second", range(4))
+def test_two_jobs_of_one_plan(run, first, second):
+    """A job outlived its launcher, and "the same command" has started another one."""
+    output, work, _ = run
+    one, other = steps(output, work), steps(output, work)
+    value = mine = None
+    for step in one[:first]:
+        value = step(value)
+    for step in other[:second]:
+        mine = step(mine)
+    for steps_left, last in ((one[first:], value), (other[second:], mine)):
+        try:
+            for step in steps_left:
+                last = step(last)
+        except (NewsbeamError, OSError):
+            assert published_rows(output) == 60  # the other job has ended this one
+    assert published_rows(output) == 60
+    assert not os.path.exists(work)
+
+
+def test_a_part_is_known_by_its_content(run, tmp_path):
+    """Of another plan, or of a shorter reading of the same one: neither is taken for ours."""
+    output, work, plan = run
+    context = RunContext(work, output)
+    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    shorter = parts.Part(part.name, part.files[:-1], part.sizes[:-1])
+    parts.pack(shorter, plan, work, f"{work}/{part.name}")
+    assert publishing._pack_part(part, context)["rows"] == 60
+    other = dataclasses.replace(plan, settings={**plan.settings, "bundle": "c" * 64})
+    parts.pack(part, other, work, f"{work}/{part.name}")
+    assert publishing._pack_part(part, context)["rows"] == 60
+    assert parts.is_packed(part, plan, f"{work}/{part.name}")
+    # One that is put in its place after it was counted is noticed by the last step.
+    found = steps(output, work)[0](None)
+    planned = list(publishing._plan_parts(found, context))
+    packed = [publishing._pack_part(one, context) for one in planned]
+    parts.pack(part, other, work, f"{work}/{part.name}")
+    with pytest.raises(NewsbeamError, match="was packed anew meanwhile"):
+        publishing._commit(packed, context)
+    assert published_manifest(output) is None
+    publish_all(output, work, plan)
+    assert published_rows(output) == 60
+
+
+@pytest.mark.parametrize("survives", ["plan.json", "started.json", "merged.json", "notes.json"])
+def test_the_last_step_may_be_repeated_when_half_of_the_work_folder_is_gone(
+    run, monkeypatch, survives
+):
+    output, work, _ = run
+    value = None
+    for step in steps(output, work)[:3]:
+        value = step(value)
+    with monkeypatch.context() as context:
+
+        def half(path):
+            for name in os.listdir(path):
+                if name not in ("plan.json", survives) and os.path.isfile(f"{path}/{name}"):
+                    os.unlink(f"{path}/{name}")
+            raise MemoryError("the worker is lost")
+
+        context.setattr("pipeline.output.swap.remove_work", half)
+        with pytest.raises(MemoryError):
+            publishing._commit(value, RunContext(work, output))
+    before = (Path(output) / "_manifest.json").read_bytes()
+    assert publishing._commit(value, RunContext(work, output)) == f"{output}/_manifest.json"
+    assert (Path(output) / "_manifest.json").read_bytes() == before
+    assert published_rows(output) == 60
+    assert not os.path.exists(work)
+
+
+@pytest.mark.parametrize("damage", ["footer", "rows", "empty"])
+def test_a_damaged_checkpoint_is_scored_again(run, damage):
+    output, work, plan = run
+    path = Path(work) / "000000-000000.parquet"
+    content = path.read_bytes()
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    damaged = {
+        "footer": content[:-footer] + b"\xff" * (footer - 8) + content[-8:],
+        "rows": b"PAR1" + b"\xff" * (len(content) - footer - 4) + content[-footer:],
+        "empty": b"",
+    }
+    path.write_bytes(damaged[damage])
+    with pytest.raises(NewsbeamError, match="was damaged, and is deleted; the same command scores"):
+        publish_all(output, work, plan)
+    assert not path.exists()
+    with pytest.raises(NewsbeamError, match="1 of 2 work items are not finished"):
+        publish_all(output, work, plan)
+
+
+def test_a_read_error_is_no_damage(run, monkeypatch):
+    output, work, plan = run
+
+    def refuses(*_):
+        raise OSError(5, "Input/output error")
+
+    before = sorted(os.listdir(work))
+    monkeypatch.setattr("pyarrow.parquet.read_metadata", refuses)
+    with pytest.raises(OSError, match="Input/output error"):
+        publish_all(output, work, plan)
+    assert [name for name in sorted(os.listdir(work)) if not name.startswith("failed-")] == before
+
+
+def test_a_worker_that_outlived_its_run_makes_no_folder_anew(run):
+    output, work, plan = run
+    publish_all(output, work, plan)
+    with pytest.raises(FileNotFoundError):
+        storage.write_bytes(f"{work}/000000-000000.parquet", b"", make_folder=False)
+    with pytest.raises(NewsbeamError, match="has taken the place"):
+        publishing._commit([], RunContext(f"{output}/_work-0123456789ab", output))
+    assert not os.path.exists(work)
