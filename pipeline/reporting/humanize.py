@@ -5,6 +5,7 @@ from pipeline.corpus import documents
 # What each code in `error` means.
 REASONS = {
     documents.BLANK: "The row has no text, or only white space.",
+    documents.NO_TOKENS: "The text has no token, such as punctuation alone.",
     documents.JSON: "The line is not one JSON object.",
     documents.FIELDS: "The CSV row has too few or too many fields.",
     documents.QUOTE: "A quote in the CSV row was opened and never closed.",
