@@ -74,6 +74,11 @@ def local_path(path: str) -> str:
     return path.removeprefix("file://")
 
 
+def real_path(path: str) -> str:
+    """One name for a file on a disk, however it was named; in a store, a path is its name."""
+    return os.path.realpath(local_path(path)) if is_local(path) else path
+
+
 def join(folder: str, name: str) -> str:
     """A path below `folder`."""
     return f"{folder.rstrip('/')}/{name}"

@@ -2,16 +2,20 @@
 
 import os
 
+from model.terminal import say
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_ending, by_prefix, members
 from pipeline.errors import UsageError
+
+FOLDER_PLACEHOLDERS = ("/", "_$folder$")
 
 
 def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tuple[str, str]]:
     """Finds the files that the patterns name, each once, in the patterns' order.
 
     A folder stands for all the files in it and below it; names in it that begin with `_` or `.`
-    are passed over, as they are what other programs leave there.
+    are passed over, as they are what other programs leave there. A file that is named twice, in
+    whichever way, is one input, under its first name.
 
     Args:
         patterns: files, folders, glob patterns, or `tfds:NAME/SPLIT`.
@@ -21,9 +25,11 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
         Pairs of path and format.
 
     Raises:
-        UsageError: if a pattern names nothing, or an ending is that of no format.
+        UsageError: if a pattern names nothing, a folder can't be read, or an ending is that of no
+            format.
     """
     formats: dict[str, str] = {}
+    seen: set[str] = set()
     for pattern in patterns:
         named = by_prefix(pattern)
         if named is not None:
@@ -33,7 +39,10 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
         if not paths:
             raise UsageError(f"no input: there is no file {pattern}")
         for path in paths:
-            formats[path] = input_format or format_of(path)
+            real = storage.real_path(path)
+            if real not in seen:
+                seen.add(real)
+                formats[path] = input_format or format_of(path)
     return list(formats.items())
 
 
@@ -60,21 +69,48 @@ def _expand(pattern: str) -> list[str]:
         if os.path.isdir(path):
             return _files_below(path)
     else:
-        exact = storage.match(pattern)
+        exact = _objects(pattern)
         if exact:
-            return [file.path for file in exact]
+            return exact
         if not any(character in pattern for character in "*?["):
-            below = [file.path for file in storage.match(storage.join(pattern, "**"))]
+            below = _objects(storage.join(pattern, "**"))
             return _members([path for path in below if not _hidden(path[len(pattern) :])])
     return [file.path for file in storage.match(pattern)]
 
 
-def _files_below(folder: str) -> list[str]:
-    paths = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        shown = members(sorted(name for name in names if not _hidden(name)))
-        paths += [os.path.join(parent, name) for name in shown]
+def _objects(pattern: str) -> list[str]:
+    """Objects of a store, without those that consoles and Hadoop make to show folders."""
+    paths = [file.path for file in storage.match(pattern)]
+    return [path for path in paths if not path.endswith(FOLDER_PLACEHOLDERS)]
+
+
+def _files_below(folder: str, inside: tuple[str, ...] = ()) -> list[str]:
+    """The files in a folder, then those below it, also where links lead.
+
+    Raises:
+        UsageError: for a folder that can't be read.
+    """
+    real = os.path.realpath(folder)
+    if real in inside:
+        say(f"passed over: {folder}, a link to a folder that it lies in")
+        return []
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}") from error
+    folders, names = [], []
+    for entry in entries:
+        if _hidden(entry.name):
+            continue
+        if entry.is_dir():
+            folders.append(entry.name)
+        elif entry.is_file() or entry.is_symlink():  # a link to nothing is said when it is opened
+            names.append(entry.name)
+        else:
+            say(f"passed over: {entry.path}, which is no file")
+    paths = [os.path.join(folder, name) for name in members(names)]
+    for name in folders:
+        paths += _files_below(os.path.join(folder, name), (*inside, real))
     return paths
 
 

@@ -57,9 +57,9 @@ def make_plan(
         for (path, kind), looked in _look_into(inputs, reading, known):
             bad = looked if isinstance(looked, Exception) else looked[1].bad
             if bad is not None and on_bad_file == "fail":
-                raise UsageError(f"cannot read {path}: {_reason(bad)}") from bad
+                raise UsageError(f"cannot read {_shown(path)}: {_reason(bad)}") from bad
             if isinstance(looked, Exception):
-                skipped.append((path, _reason(looked)))
+                skipped.append((_shown(path), _reason(looked)))
                 continue
             seen, fact = looked
             sources.append(Source(path, kind, seen.size, fact.rows, seen.digest, seen.modified_ns))
@@ -105,6 +105,8 @@ def _look_into(
 
     def look(one: tuple[str, str]) -> tuple[Seen, Facts] | BadFileError | OSError:
         try:
+            if _shown(one[0]) != one[0]:
+                raise BadFileError(_shown(one[0]), "its name is not UTF-8; rename it")
             seen = fingerprint_input(*one, reading, fingerprints)
             return seen, FORMATS[one[1]].reader.inspect(one[0], reading)
         except (BadFileError, OSError) as error:
@@ -116,6 +118,11 @@ def _look_into(
         yield from zip(inputs, pool.map(look, inputs), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)  # after a bad file nobody wants the rest
+
+
+def _shown(path: str) -> str:
+    """A path as text: bytes in it that are no UTF-8, which Python passes on, as escapes."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _reason(error: BadFileError | OSError) -> str:

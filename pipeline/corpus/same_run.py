@@ -9,6 +9,8 @@ by the plan that was saved.
 import dataclasses
 from typing import Any
 
+from pipeline import storage
+from pipeline.corpus.formats.registry import by_prefix
 from pipeline.corpus.plan import Plan
 
 ASKED = ("engine", "precision", "input_format")
@@ -40,9 +42,14 @@ def request(identity: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         },
         "columns": identity["columns"],
         "reading": {"csv_columns": identity["reading"]["csv_columns"]},
-        "sources": identity["sources"],
+        "sources": [[_real(path), fingerprint] for path, fingerprint in identity["sources"]],
         "skipped": identity["skipped"],
     }
+
+
+def _real(path: str) -> str:
+    """One name for an input, however a person has written it."""
+    return path if by_prefix(path) is not None else storage.real_path(path)
 
 
 def is_same(identity: dict[str, Any], plan: Plan) -> bool:
@@ -75,7 +82,11 @@ def continued(saved: Plan, plan: Plan) -> Plan | None:
     Returns:
         None if it cannot go on: see `unfinished`.
     """
-    now = plan.identity()
-    if unfinished(saved.identity(), now) != unfinished(now, now):
+    asked = plan.identity()
+    if unfinished(saved.identity(), asked) != unfinished(asked, asked):
         return None
-    return dataclasses.replace(saved, reading=plan.reading, sources=plan.sources)
+    sources = [
+        dataclasses.replace(now, path=then.path)  # as rows that are written already name it
+        for now, then in zip(plan.sources, saved.sources, strict=True)
+    ]
+    return dataclasses.replace(saved, reading=plan.reading, sources=sources)

@@ -52,7 +52,7 @@ def _fixed_part(pattern: str) -> str:
 def _real(path: str) -> str:
     """One name for a file or folder, however it was named."""
     if storage.is_local(path):
-        return os.path.realpath(storage.local_path(path))
+        return storage.real_path(path)
     scheme, _, rest = path.partition("://")
     return f"{scheme}://" + "/".join(part for part in rest.split("/") if part)
 

@@ -124,3 +124,14 @@ def test_a_dead_run_of_a_series_goes_on_elsewhere(run, elsewhere, play, tmp_path
     assert manifest(published[0])["plan"]["settings"]["engine"][0] == "openvino"
     assert run("--incremental", "--input_format", "jsonl") == 0
     assert len(list((tmp_path / "out").glob("bundle=*/run=*"))) == 2
+
+
+def test_an_input_in_other_words_is_the_same_run(tmp_path, monkeypatch, fake, play, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "in" / "a.jsonl", 20, 1)
+    common = ["--model", fake, "--output", "out", "--shard_rows", "8"]
+    assert run_command(score, ["--input", "in", *common, "--max_error_rate", "0"]) == 3
+    for words in ("./in", f"{tmp_path}/in", "in//a.jsonl"):
+        assert run_command(score, ["--input", words, *common]) == 0, words
+    assert capsys.readouterr().out.count("nothing to do") == 2
+    assert set(rows(tmp_path / "out")["source"].to_pylist()) == {"in/a.jsonl"}
