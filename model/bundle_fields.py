@@ -1,4 +1,4 @@
-"""What `bundle.json` must say: its fields, told apart from what a slip of the hand makes of them.
+"""What `bundle.json` must say: its fields, and what a slip of the hand may make of them.
 
 Whoever edits it by hand shall hear so when the bundle is opened, and not when hours of scoring end.
 """

@@ -150,9 +150,9 @@ def check_folder(folder: Path) -> None:
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise Interrupted(f"{folder} is no folder of a training: choose another --output")
-    strange = [path for path in _inside(folder) if not _KEPT.fullmatch(path.name)]
-    if strange:
-        raise Interrupted(f"{strange[0]} is none of a training's files: choose another --output")
+    unexpected = [path for path in _inside(folder) if not _KEPT.fullmatch(path.name)]
+    if unexpected:
+        raise Interrupted(f"{unexpected[0]} is none of a training's files: choose another --output")
 
 
 def clear(folder: Path) -> None:

@@ -22,7 +22,7 @@ CODES = {"iw": "he", "jw": "jv", "zh-Hant": "zh", "nn": "no", "nb": "no", "un": 
 
 
 def known_languages() -> set[str]:
-    """The codes of the languages that can be told apart, mostly of two letters (ISO 639-1)."""
+    """The codes of the languages that can be recognised, mostly of two letters (ISO 639-1)."""
     codes = {CODES.get(code, code) for _, code in pycld2.LANGUAGES}
     return {code for code in codes if code != UNKNOWN and len(code) <= 3}
 

@@ -12,7 +12,7 @@ def article(page: bytes, charset: str | None = None) -> tuple[str | None, str | 
 
     Args:
         page: HTML.
-        charset: its encoding, if the server said so; else it is told by the bytes.
+        charset: its encoding, if the server said so; else it is guessed from the bytes.
 
     Returns:
         Title and text, paragraphs on lines of their own; None for what there isn't.

@@ -52,7 +52,7 @@ def enter(
     if is_same_run and (not overwrite or is_finished):
         return False
     works = work_folders(output)
-    _refuse_foreign(output, there, works)
+    _refuse_unexpected(output, there, works)
     if not overwrite:
         _refuse(output, plan, there, works)
     _begin(work, plan, model, there, notes or {})
@@ -184,7 +184,7 @@ def _delete_unpublished(output: str, plan_digest: str, there: Published | None) 
             storage.delete([file.path])
 
 
-def _refuse_foreign(output: str, there: Published | None, works: list[str]) -> None:
+def _refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:
     """Refuses somebody else's files under names that a run needs, or that readers look for.
 
     Version 0.1 left parts and page behind when it died while publishing; those may be replaced.
@@ -193,10 +193,10 @@ def _refuse_foreign(output: str, there: Published | None, works: list[str]) -> N
     for file in unexpected_files(output, there):
         name = file.name
         if name.startswith(layout.PART_PREFIX):
-            is_foreign = not layout.is_part(name) or plan_of_part(file.path) not in digests
+            is_unexpected = not layout.is_part(name) or plan_of_part(file.path) not in digests
         else:
-            is_foreign = name in (layout.MANIFEST, layout.SUCCESS, layout.REPORT) and not works
-        if is_foreign:
+            is_unexpected = name in (layout.MANIFEST, layout.SUCCESS, layout.REPORT) and not works
+        if is_unexpected:
             raise UsageError(f"{output} holds something else ({name}); use another --output")
 
 

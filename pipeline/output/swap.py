@@ -42,7 +42,7 @@ def publish(
         work: the run's work folder, in which the parts lie.
         manifest: of the run; its `parts` are what is published.
         page: the report, if there is one.
-        over: the commit that this run was told to take the place of.
+        over: the commit whose place this run was asked to take.
 
     Raises:
         TakenOverError: if another attempt has taken this one's place.

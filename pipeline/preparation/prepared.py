@@ -70,9 +70,9 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
     prepared = storage.join(output, PREPARED)
     earlier = _described_before(prepared)
     begun = saved_digest(plan_file(output)) is not None
-    foreign = _foreign_names(output, is_ours=begun or earlier is not None)
-    if foreign:
-        raise UsageError(f"{output} holds something else ({foreign[0]}); use another --output")
+    unexpected = _unexpected_names(output, is_ours=begun or earlier is not None)
+    if unexpected:
+        raise UsageError(f"{output} holds something else ({unexpected[0]}); use another --output")
     if earlier is not None:
         is_old = earlier.get("format", 0) < PREPARED_FORMAT
         if not is_old and earlier.get("plan") == plan.digest:
@@ -104,7 +104,7 @@ def _described_before(path: str) -> dict[str, Any] | None:
     return value if is_ours else None
 
 
-def _foreign_names(output: str, is_ours: bool) -> list[str]:
+def _unexpected_names(output: str, is_ours: bool) -> list[str]:
     """What a run would delete or read as its own, and isn't: links, and whatever has other names.
 
     Args:

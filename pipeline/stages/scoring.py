@@ -127,7 +127,7 @@ def score_table(
 
 @contextmanager
 def _engine_errors() -> Iterator[None]:
-    """Lets a person be told in one line what is wrong with an engine."""
+    """Says in one line, for a person, what is wrong with an engine."""
     try:
         yield
     except EngineError as error:

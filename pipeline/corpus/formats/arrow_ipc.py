@@ -1,4 +1,4 @@
-"""Arrow IPC: files (Feather) and streams, told by their content, not by their names.
+"""Arrow IPC: files (Feather) and streams, recognised by their content, not by their names.
 
 So are the folders that Hugging Face's `save_to_disk` writes: their `data-*.arrow` are streams. A
 file is read from its beginning, by one worker.

@@ -126,7 +126,7 @@ def _members(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
                 yield content
             raw = raw[used:] or stream.read(READ_BYTES)
             continue
-        if not is_damaged:  # of several tries to find the next one, the first is told
+        if not is_damaged:  # of several tries to find the next one, the first is reported
             yield DamagedRecord(reason)
             is_damaged = True
         raw = _from_the_next(raw[1:], stream)
