@@ -16,6 +16,7 @@ TEST = [
     "hypothesis>=6.170",
     "import-linter>=2.16",
     "jax>=0.10",
+    "jsonschema>=4",
     "mypy>=2.4",
     "pandas-stubs>=3.1",
     "polars>=2.1",

@@ -1,0 +1,1 @@
+"""Newsbeam's labels in other people's Beam pipelines."""
