@@ -79,7 +79,9 @@ class ClassifyRows(beam.PTransform):
         _check_names(names, self._question.fields())
         # Beam makes nothing of `str | None` in a schema.
         found = [(name, Optional[TYPES[name]]) for name in self._question.fields()]  # noqa: UP045
-        return rows | label.with_output_types(RowTypeConstraint.from_fields(cast(list, [*fields, *found])))
+        return rows | label.with_output_types(
+            RowTypeConstraint.from_fields(cast(list, [*fields, *found]))
+        )
 
 
 class _ClassifyRows(beam.DoFn):
