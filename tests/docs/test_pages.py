@@ -1,5 +1,6 @@
 """The pages say what is there: links lead somewhere, and options, formats and codes are told."""
 
+import ast
 import re
 
 import pytest
@@ -55,6 +56,12 @@ def test_files_that_are_named_are_there(page):
     for path in re.findall(r"`((?:\w[\w.-]*/)+[\w.-]+\.(?:py|sh|lock))`", page.read_text()):
         places = (ROOT, page.parent, ROOT / "pipeline", ROOT / "model")
         assert any((place / path).exists() for place in places), path
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_is_python(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        ast.parse(block)
 
 
 def test_names_in_how_to_add_are_those_of_the_code():
