@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline import objects
@@ -109,7 +108,7 @@ def open_input(path: str) -> IO[bytes]:
     if is_local(path):
         return open(local_path(path), "rb")
     with _store_errors(path):
-        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return objects.google().open(path, "rb")
 
 
 @contextmanager
@@ -127,7 +126,7 @@ def writing(path: str, make_folder: bool = True) -> Iterator[IO[bytes]]:
         with tempfile.TemporaryFile() as whole:
             yield whole
             whole.seek(0)
-            with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as copy:
+            with objects.google().open(path, "wb") as copy:
                 shutil.copyfileobj(whole, copy, COPY_BYTES)
         return
     path = local_path(path)
@@ -184,7 +183,7 @@ def read_json(path: str) -> Any:
 
 def exists(path: str) -> bool:
     """Whether there is a file at `path`."""
-    return os.path.exists(local_path(path)) if is_local(path) else FileSystems.exists(path)
+    return os.path.exists(local_path(path)) if is_local(path) else objects.google().exists(path)
 
 
 def match(pattern: str) -> list[FileInfo]:
@@ -236,8 +235,17 @@ def size(path: str) -> int:
     """
     if is_local(path):
         return os.path.getsize(local_path(path))
+    return size_and_checksum(path)[0]
+
+
+def size_and_checksum(path: str) -> tuple[int, str]:
+    """The size of an object in bytes, and what the store has of its content.
+
+    Raises:
+        OSError: if it is not there, or not ours to read.
+    """
     with _store_errors(path):
-        return FileSystems.get_filesystem(path).size(path)
+        return objects.status(path)
 
 
 def match_below(folder: str, pattern: str) -> list[str]:
@@ -272,12 +280,10 @@ def _delete_objects(paths: list[str]) -> None:
     Beam's own `FileSystems.delete` sends several requests for each.
     """
     from apache_beam.io.gcp.gcsio import MAX_BATCH_OPERATION_SIZE as MOST
-    from apache_beam.io.gcp.gcsio import GcsIO
 
-    store = GcsIO(pipeline_options=FileSystems._pipeline_options)
     batches = [paths[start : start + MOST] for start in range(0, len(paths), MOST)]
     with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
-        for answers in pool.map(store.delete_batch, batches):
+        for answers in pool.map(objects.google().delete_batch, batches):
             for path, status in answers:
                 if status is not None:
                     number = errno.EACCES if status in (401, 403) else errno.EIO

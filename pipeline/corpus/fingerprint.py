@@ -13,8 +13,6 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings, Source
 from pipeline.corpus.formats.registry import FORMATS
@@ -78,8 +76,8 @@ class Fingerprints:
             OSError: if it cannot be read.
         """
         if not storage.is_local(path):
-            size = storage.size(path)
-            return Seen(f"checksum:{FileSystems.checksum(path)}", size, None)
+            size, checksum = storage.size_and_checksum(path)
+            return Seen(f"checksum:{checksum}", size, None)
         path = os.path.abspath(storage.local_path(path))
         status = os.stat(path)
         stamp = [status.st_size, status.st_mtime_ns]

@@ -12,6 +12,9 @@ from gcp_storage_emulator.handlers import objects
 import gcs
 from fakes import fake_bundle
 from pipeline import storage
+from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.inputs import find_inputs
+from pipeline.corpus.planner import make_plan
 from pipeline.errors import LockedError, UsageError
 from pipeline.launcher.command import run_command
 from pipeline.output.lock import locked
@@ -66,6 +69,22 @@ def test_files_in_a_store(store):
     for missing in (storage.read_json, storage.size):
         with pytest.raises(FileNotFoundError):
             missing("gs://news/none.json")
+
+
+def test_planning_asks_three_times_for_each_input(store, corpus):
+    """Its checksum; its size, and its footer."""
+    upload(corpus, "gs://news/corpus")
+    inputs = find_inputs(["gs://news/corpus"])
+    store.clear()
+    plan = make_plan(inputs, ["title"], {"bundle": "0"}, reading=ReadSettings(50))
+    assert len(plan.items) == 3
+    by_input = Counter(path.rpartition("%2F")[2].rpartition("/")[2] for _, path in store)
+    assert {name: by_input[name] for name in ("0.parquet", "1.parquet", "2.parquet")} == {
+        "0.parquet": 3,
+        "1.parquet": 3,
+        "2.parquet": 3,
+    }
+    assert len(store) <= 3 * 3 + 1  # what the bucket is, once a process
 
 
 def test_a_folder_is_deleted_by_a_hundred(store):
