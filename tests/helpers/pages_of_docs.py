@@ -5,6 +5,8 @@ from pathlib import Path
 
 from places import ROOT
 
+# Formats of which docs/inputs.md writes a file.
+EXAMPLES = ("parquet", "csv", "jsonl", "json", "orc", "arrow", "avro")
 RECIPE = re.compile(r"<!-- recipe: (\w+) -->\s*```\w+\n(.*?)```", re.DOTALL)
 
 
