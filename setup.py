@@ -36,6 +36,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline", "pipeline.*", "model", "model.*"]),
     package_data={"pipeline.reporting": ["templates/*"], "model.inspection": ["templates/*"]},
+    entry_points={"console_scripts": ["newsbeam = pipeline.launcher.cli:main"]},
     install_requires=[
         "apache-beam[gcp]>=2.77,<2.78",
         "fastavro>=1.13",

@@ -9,6 +9,12 @@ from typing import NoReturn
 from model.terminal import say
 
 
+def program(module: str) -> str:
+    """What a person called a command by: `newsbeam train`, or Python and its module."""
+    name = sys.argv[0]
+    return name if name.startswith("newsbeam ") else f"python -m {module}"
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser without abbreviations; its errors are one line and name what was meant."""
 

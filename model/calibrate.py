@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.arguments import Parser
+from model.arguments import Parser, program
 from model.bundle import Bundle, check_output, load_bundle, save_again
 from model.calibration import calibrated
 from model.commands import import_keras, run_command
@@ -22,7 +22,7 @@ STALE = ("loss", "calibration_error")  # in older figures: they were those of ot
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    flags = Parser(prog="model.calibrate", description=__doc__)
+    flags = Parser(prog=program("model.calibrate"), description=__doc__)
     flags.add_argument("--model", required=True, help="the bundle")
     flags.add_argument("--input", required=True, help="Parquet file with texts and labels")
     flags.add_argument("--label_column", required=True, help="the column with the true label")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from model.arguments import Parser
+from model.arguments import Parser, program
 from model.bundle import Bundle, load_bundle
 from model.commands import run_command
 from model.engines.cascade_rules import check_pair, is_unsure, model_names, other_columns
@@ -46,7 +46,7 @@ class Measured(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    flags = Parser(prog="model.cascade", description=__doc__)
+    flags = Parser(prog=program("model.cascade"), description=__doc__)
     flags.add_argument("--model", required=True, help="the small bundle, which sees every text")
     flags.add_argument("--then", required=True, help="the large bundle, for unsure texts")
     flags.add_argument("--input", required=True, help="Parquet file with texts and labels")

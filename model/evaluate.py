@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.arguments import Parser
+from model.arguments import Parser, program
 from model.bundle import Bundle, load_bundle, record_metrics
 from model.commands import run_command
 from model.engines.choose import choose_engine
@@ -20,7 +20,7 @@ from model.training.measures import measure
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    flags = Parser(prog="model.evaluate", description=__doc__)
+    flags = Parser(prog=program("model.evaluate"), description=__doc__)
     flags.add_argument("--model", required=True, help="the bundle")
     flags.add_argument("--input", required=True, help="Parquet file with texts and labels")
     flags.add_argument("--label_column", required=True, help="the column with the true label")

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model import bundle
-from model.arguments import Parser
+from model.arguments import Parser, program
 from model.commands import import_keras, run_command
 from model.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    flags = Parser(prog="model.explain", description=__doc__)
+    flags = Parser(prog=program("model.explain"), description=__doc__)
     flags.add_argument("--model", required=True, help="folder of the bundle")
     flags.add_argument("--text", required=True, help="what to label")
     flags.add_argument("--label", help="the label to explain; default: the most probable one")

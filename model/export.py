@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model import bundle
-from model.arguments import Parser
+from model.arguments import Parser, program
 from model.commands import import_keras, run_command
 from model.terminal import first_line, say
 from model.training import weights
@@ -17,7 +17,7 @@ from model.training import weights
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    flags = Parser(prog="model.export", description=__doc__)
+    flags = Parser(prog=program("model.export"), description=__doc__)
     flags.add_argument("--weights", required=True, help="folder that model.train wrote")
     flags.add_argument("--prepared", required=True, help="folder that it was trained from")
     flags.add_argument("--output", required=True, help="folder of the bundle")

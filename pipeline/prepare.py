@@ -136,7 +136,7 @@ def _run_pass(
 
 def prepare(argv: list[str]) -> int:
     """Plans, checks, runs and says what came out."""
-    options, beam_options = parse(PrepareOptions, argv, "python -m pipeline.prepare", __doc__ or "")
+    options, beam_options = parse(PrepareOptions, argv, "pipeline.prepare", __doc__ or "")
     for name in ("input", "label_column", "output"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")

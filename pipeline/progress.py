@@ -1,6 +1,5 @@
 """Follows a run from another terminal: `python -m pipeline.progress --output DIR`."""
 
-import argparse
 import os
 import socket
 import sys
@@ -8,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import IO
 
+from model.arguments import Parser, program
 from model.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
@@ -126,7 +126,7 @@ def _is_abandoned(output: str) -> bool:
 
 def progress(argv: list[str]) -> int:
     """Shows how far the run in a folder is, until it is done."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.progress", description=__doc__)
+    parser = Parser(prog=program("pipeline.progress"), description=__doc__)
     parser.add_argument(
         "--output",
         type=storage.supported,

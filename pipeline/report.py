@@ -1,7 +1,6 @@
 """Writes the report of a published run again: `python -m pipeline.report --output DIR`."""
 
-import argparse
-
+from model.arguments import Parser, program
 from model.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
@@ -10,9 +9,9 @@ from pipeline.output.published import published_manifest
 from pipeline.reporting.page import write_report
 
 
-def write_again(argv: list[str]) -> int:
+def report(argv: list[str]) -> int:
     """Writes the report of a published run once more."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.report", description=__doc__)
+    parser = Parser(prog=program("pipeline.report"), description=__doc__)
     parser.add_argument(
         "--output",
         type=storage.supported,
@@ -31,4 +30,4 @@ def write_again(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    main(write_again)
+    main(report)

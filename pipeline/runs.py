@@ -1,10 +1,10 @@
 """Lists the runs of an output folder: `python -m pipeline.runs --output DIR`."""
 
-import argparse
 import json
 import sys
 from typing import Any
 
+from model.arguments import Parser, program
 from model.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
@@ -93,7 +93,7 @@ def _duration(seconds: float | None) -> str | None:
 
 def runs(argv: list[str]) -> int:
     """Prints the runs of a folder."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
+    parser = Parser(prog=program("pipeline.runs"), description=__doc__)
     parser.add_argument(
         "--output",
         type=storage.supported,

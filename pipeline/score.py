@@ -53,7 +53,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 def score(argv: list[str]) -> int:
     """Settles what is asked for, plans it, runs it, and says what came out."""
-    options, beam_options = parse(ScoreOptions, argv, "python -m pipeline.score", __doc__ or "")
+    options, beam_options = parse(ScoreOptions, argv, "pipeline.score", __doc__ or "")
     check_options(options)
     session = Session(options, beam_options)
     manifests = []

@@ -7,7 +7,7 @@ import argparse
 import importlib.util
 from typing import Any
 
-from model.arguments import Parser, above_zero, positive, share
+from model.arguments import Parser, above_zero, positive, program, share
 
 # What a recipe starts from unless another value is given.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -30,7 +30,7 @@ RECIPES_OF = {"transformer": ("scratch",), "bert": ("finetune", "frozen")}
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """The command line."""
-    flags = Parser(prog="model.train", description=description)
+    flags = Parser(prog=program("model.train"), description=description)
     flags.add_argument("--prepared", required=True, help="folder that pipeline.prepare wrote")
     flags.add_argument("--output", required=True, help="folder of the bundle (on JAX: weights)")
     flags.add_argument("--model", choices=sorted(RECIPES_OF), default="transformer", help="network")

@@ -1,10 +1,11 @@
 """The command line of scoring, beside all of Beam's own options."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from model.arguments import program
 from model.engines.choose import PRECISIONS
 from pipeline import storage
 from pipeline.corpus.formats.registry import FORMATS
@@ -16,28 +17,36 @@ from pipeline.launcher.values import carry_list, certainty, column_list, positiv
 SHARD_ROWS = 16_384
 
 
-def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say what to read; scoring and preparing share them."""
-    corpus = parser.add_argument_group("corpus")
-    corpus.add_argument(
+def add_corpus_arguments(parser: argparse.ArgumentParser) -> Any:
+    """Adds the options that say what to read and where to write; scoring and preparing share them.
+
+    Returns:
+        The group that stands first in the help, of the five options that most people need.
+    """
+    first = parser.add_argument_group("what most people need")
+    first.add_argument(
         "--input",
         action="append",
         type=storage.supported,
         metavar="PATTERN",
         help="a file, a folder, a pattern such as 'news/*.jsonl', or tfds:NAME/SPLIT; repeatable",
     )
-    corpus.add_argument(
-        "--input_format",
-        choices=tuple(FORMATS),
-        help="the format of all inputs (default: by each file's ending)",
+    first.add_argument(
+        "--output", type=storage.supported, metavar="DIR", help="the folder to write to"
     )
-    corpus.add_argument(
+    first.add_argument(
         "--text_columns",
         action="extend",
         type=column_list,
         metavar="A,B",
         help="columns whose text is joined by a space (default: those the bundle was trained on); "
         "repeatable; a name with a comma, a colon or outer blanks in double quotes: '\"A, B\"'",
+    )
+    corpus = parser.add_argument_group("corpus")
+    corpus.add_argument(
+        "--input_format",
+        choices=tuple(FORMATS),
+        help="the format of all inputs (default: by each file's ending)",
     )
     corpus.add_argument(
         "--csv_columns",
@@ -67,13 +76,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         "manifest and go on (default: %(default)s)",
     )
 
-
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say where to write and what to print."""
     run = parser.add_argument_group("run")
-    run.add_argument(
-        "--output", type=storage.supported, metavar="DIR", help="the folder to write to"
-    )
     run.add_argument(
         "--overwrite",
         action="store_true",
@@ -82,6 +85,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--verbose", action="store_true", help="show what the libraries log, and tracebacks"
     )
+    return first
 
 
 class NewsbeamOptions(PipelineOptions):
@@ -97,10 +101,9 @@ class ScoreOptions(NewsbeamOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        add_corpus_arguments(parser)
-        add_run_arguments(parser)
+        first = add_corpus_arguments(parser)
         scoring = parser.add_argument_group("scoring")
-        scoring.add_argument(
+        first.add_argument(
             "--model", type=storage.supported, metavar="BUNDLE", help="the bundle to score with"
         )
         scoring.add_argument(
@@ -149,7 +152,7 @@ class ScoreOptions(NewsbeamOptions):
             "'language: ...', which --max_error_rate doesn't count (default: all)",
         )
         columns = parser.add_argument_group("columns of the output")
-        columns.add_argument(
+        first.add_argument(
             "--id_column", metavar="A", help="the column that names a row (default: file#row)"
         )
         columns.add_argument(
@@ -185,10 +188,9 @@ class PrepareOptions(NewsbeamOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        add_corpus_arguments(parser)
-        add_run_arguments(parser)
+        first = add_corpus_arguments(parser)
         training = parser.add_argument_group("training data")
-        training.add_argument("--label_column", metavar="A", help="the column with the true label")
+        first.add_argument("--label_column", metavar="A", help="the column with the true label")
         training.add_argument(
             "--probabilities_column",
             metavar="A",
@@ -196,7 +198,7 @@ class PrepareOptions(NewsbeamOptions):
             "pipeline.score wrote; rows of an input that has it are the teacher's, whatever their "
             "label column says",
         )
-        training.add_argument(
+        first.add_argument(
             "--tokenizer",
             choices=("words", "wordpiece"),
             default="words",
@@ -243,7 +245,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(
-    own: type[NewsbeamOptions], argv: list[str], prog: str, description: str
+    own: type[NewsbeamOptions], argv: list[str], module: str, description: str
 ) -> tuple[argparse.Namespace, PipelineOptions]:
     """Parses a command line that may also hold any of Beam's options.
 
@@ -255,7 +257,7 @@ def parse(
         UsageError: for a value that doesn't fit, or a flag that neither we nor Beam know.
     """
     parser = _Parser(
-        prog=prog,
+        prog=program(module),
         description=description,
         allow_abbrev=False,
         epilog="Beam's own options are taken too: --runner, --temp_location, --direct_num_workers "

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from model.bundle import Bundle
@@ -15,6 +14,7 @@ from pipeline.corpus.plan import Plan
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.presets import preset_engine
+from pipeline.launcher.versions import package_version
 from pipeline.output.incremental import known_fingerprints
 from pipeline.worker.bundles import open_bundle
 
@@ -146,11 +146,3 @@ def chosen_options(
         **cascade,
         **later,
     }
-
-
-def package_version(name: str = "newsbeam") -> str | None:
-    """The installed version; our own is `checkout` where only that is there."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "checkout" if name == "newsbeam" else None

@@ -2,7 +2,7 @@
 
 from fakes import write_jsonl
 from pipeline.launcher.command import run_command
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.score import score
 
 
@@ -15,11 +15,11 @@ def test_the_same_page_again(tmp_path, fake, play, capsys):
     before = page.read_bytes()
     page.unlink()
     capsys.readouterr()
-    assert run_command(write_again, ["--output", str(output)]) == 0
+    assert run_command(report, ["--output", str(output)]) == 0
     assert capsys.readouterr().out == f"the report lies in {page}\n"
     assert page.read_bytes() == before
 
 
 def test_no_run_is_one_line(tmp_path, capsys):
-    assert run_command(write_again, ["--output", str(tmp_path)]) == 2
+    assert run_command(report, ["--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"newsbeam: there is no finished run in {tmp_path}\n"

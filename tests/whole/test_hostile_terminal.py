@@ -13,7 +13,7 @@ from model import evaluate
 from pipeline.launcher.command import run_command
 from pipeline.prepare import prepare
 from pipeline.progress import progress
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.runs import runs
 from pipeline.score import score
 from places import ROOT
@@ -50,7 +50,7 @@ def test_scoring_and_what_looks_at_it(corpus, tmp_path, play, capsys):
     assert run_command(score, arguments) == 0
     said = check(capsys)
     assert f"3 rows read{', 3 labelled'}" in said and "skipped: " in said
-    for command in (write_again, progress):
+    for command in (report, progress):
         assert run_command(command, ["--output", output]) == 0
         check(capsys)
     assert run_command(runs, ["--output", output, "--html"]) == 0
@@ -64,7 +64,7 @@ def test_errors_of_every_command(corpus, tmp_path, capsys):
         (score, ["--input", str(corpus), "--model", EVIL, "--output", str(tmp_path / "out")]),
         (score, ["--inputs", EVIL]),
         (score, [f"--{EVIL}", "1"]),
-        (write_again, ["--output", EVIL]),
+        (report, ["--output", EVIL]),
         (runs, ["--output", EVIL]),
         (progress, ["--output", EVIL]),
         (prepare, ["--input", str(corpus), "--output", str(tmp_path), "--label_column", EVIL]),

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -25,11 +26,13 @@ def test_the_installed_package_works_from_another_folder(tmp_path):
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run(
-        [sys.executable, "setup.py", "--quiet", "build", "--build-lib", str(site)],
+        [sys.executable, "setup.py", "--quiet", "bdist_wheel"],
         cwd=built,
         check=True,
         capture_output=True,
     )
+    (wheel,) = (built / "dist").glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(site)
     environment = {**os.environ, "PYTHONPATH": str(site)}
     printed = subprocess.run(
         [sys.executable, "-m", "pipeline.score", "--help"],
@@ -40,6 +43,21 @@ def test_the_installed_package_works_from_another_folder(tmp_path):
         text=True,
     ).stdout
     assert "--carry_columns" in printed
+    # As the script does that an installer writes for the wheel's entry point.
+    script = (
+        "import sys; from importlib.metadata import entry_points\n"
+        "(newsbeam,) = entry_points(group='console_scripts', name='newsbeam')\n"
+        "sys.exit(newsbeam.load()())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script, "--version"],
+        cwd=elsewhere,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert said == "newsbeam 0.1.0\n"
     found = subprocess.run(
         [
             sys.executable,

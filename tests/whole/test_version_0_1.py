@@ -14,7 +14,7 @@ import pytest
 from outputs import manifest
 from pipeline.launcher.command import run_command
 from pipeline.progress import progress
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.runs import runs
 from pipeline.score import score
 
@@ -73,7 +73,7 @@ def test_every_command_reads_them(corpus, capsys):
     assert run_command(runs, ["--output", "series", "--html"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3  # a head, and two runs
     for folder in ("plain", *map(str, Path("series").glob("bundle=*/run=*"))):
-        assert run_command(write_again, ["--output", folder]) == 0
+        assert run_command(report, ["--output", folder]) == 0
         assert "<html" in (corpus / folder / "_report.html").read_text()
     for folder in ("plain", "series"):
         capsys.readouterr()

@@ -8,7 +8,7 @@ from pipeline.launcher.command import run_command
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.prepare import prepare
 from pipeline.progress import progress
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.runs import runs
 from pipeline.score import score
 
@@ -60,7 +60,7 @@ def test_wrong_use(argv, message):
         (score, "--output"),
         (prepare, "--input"),
         (prepare, "--output"),
-        (write_again, "--output"),
+        (report, "--output"),
         (runs, "--output"),
         (progress, "--output"),
     ],

@@ -17,7 +17,7 @@ from model.training.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pages import Page
 from pipeline.launcher.command import run_command
 from pipeline.quality.stats import merge, shard_stats
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.reporting import humanize
 from pipeline.reporting.page import page as page_of
 from pipeline.reporting.sections import STAGES
@@ -409,6 +409,6 @@ def test_a_report_that_fails_costs_no_labels(bundle_with_profile, tmp_path, monk
     assert "the corpus drifted, the labels are published all the same" in said.err
     assert (tmp_path / "labels" / "_SUCCESS").exists()
     assert not (tmp_path / "labels" / "_report.html").exists()
-    assert write_again(["--output", str(tmp_path / "labels")]) == 0
+    assert report(["--output", str(tmp_path / "labels")]) == 0
     assert (tmp_path / "labels" / "_report.html").exists()
     assert run_command(score, arguments) == 1  # nothing to do, and the drift is still there
