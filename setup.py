@@ -49,6 +49,7 @@ setup(
         "psutil>=7",
         "pycld2>=0.42",
         "pyarrow>=25,<26",
+        "requests>=2.32",
         "resiliparse>=2,<3",
         "safetensors>=0.8",
         "scipy>=1.15",
