@@ -10,7 +10,15 @@ import json
 from typing import Any
 
 from pipeline.launcher.options import ScoreOptions
-from pipeline.launcher.values import carry_list, certainty, column_list, positive, row_count, share
+from pipeline.launcher.values import (
+    carry_list,
+    certainty,
+    column_list,
+    positive,
+    promise,
+    row_count,
+    share,
+)
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"
@@ -94,6 +102,8 @@ def _regex(name: str, action: argparse.Action) -> str:
         return r"^(0(\.[0-9]*)?|\.[0-9]+|1(\.0*)?)$"
     if action.type is certainty:
         return r"^(0?\.0*[1-9][0-9]*|1(\.0*)?)$"
+    if action.type is promise:
+        return r"^0?\.0*[1-9][0-9]*$"
     if action.type in (column_list, carry_list):
         return "^[^,]+(,[^,]+)*$"
     return "^.+$"

@@ -75,6 +75,16 @@ def delete(path: str, wanted: int) -> None:
         _blob(path).delete(if_generation_match=wanted)
 
 
+def create(path: str, content: bytes) -> None:
+    """Writes an object that wasn't there.
+
+    Raises:
+        FileExistsError: if there is one.
+    """
+    with _as_os_errors(path):
+        _blob(path).upload_from_string(content, if_generation_match=0)
+
+
 def copy(source: str, target: str, is_new: bool = False) -> None:
     """Copies an object within the store.
 

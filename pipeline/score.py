@@ -1,6 +1,7 @@
 """Scores a corpus with a bundle: `python -m pipeline.score --input ... --model ... --output ...`.
 
-The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore.
+The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore,
+and with `--agreement` choose the threshold first.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.session import Session
 from pipeline.output.lock import locked
 from pipeline.quality.drift import check_drift
+from pipeline.stages.choosing import ChooseThreshold
 from pipeline.stages.context import RunContext
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.publishing import PublishRun
@@ -25,8 +27,11 @@ from pipeline.stages.writing import WriteLabels
 
 def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     """The chain, from the plan to the manifest's path."""
+    begin = pipeline
+    if context.chooses:
+        begin = pipeline | "Choose" >> ChooseThreshold(context)
     scored = (
-        pipeline
+        begin
         | "Plan" >> PlanItems(context)
         | "Read" >> ReadDocuments(context)
         | "Languages" >> SelectLanguages(context)

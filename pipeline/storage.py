@@ -157,6 +157,38 @@ def write_json(path: str, value: Any, make_folder: bool = True) -> None:
     write_bytes(path, to_json(value), make_folder)
 
 
+def create_json(path: str, value: Any) -> bool:
+    """Writes `value` as JSON text, whole and at once, if there is no such file yet.
+
+    Returns:
+        False if there is one; of many who try at a time, one is the first.
+
+    Raises:
+        FileNotFoundError: if its folder isn't there.
+    """
+    content = to_json(value)
+    try:
+        if not is_local(path):
+            objects.create(path, content)
+            return True
+        beside = f"{os.path.dirname(local_path(path))}/{TEMPORARY}{uuid.uuid4().hex}"
+        write_bytes(beside, content, make_folder=False)
+        try:
+            os.link(beside, local_path(path))
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError:  # a file system without links
+            if exists(path):
+                return False
+            os.rename(beside, local_path(path))
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(beside)
+    except FileExistsError:
+        return False
+    return True
+
+
 def to_json(value: Any) -> bytes:
     """`value` as JSON text, as it lies in a file."""
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"

@@ -99,6 +99,11 @@ def is_cascade(settings: dict[str, Any]) -> bool:
     return "then" in settings
 
 
+def keeps_promise(settings: dict[str, Any]) -> bool:
+    """Whether a cascade's threshold is chosen by the run itself, from the corpus."""
+    return "agreement" in settings
+
+
 def save_plan(plan: Plan, path: str) -> None:
     """Writes a plan to files that workers load it from; the one at `path` comes first.
 

@@ -15,7 +15,7 @@ from pipeline.corpus.plan import Plan
 
 ASKED = ("engine", "precision", "input_format")
 DEFAULTS = {"engine": "auto", "precision": "float32", "input_format": None}
-CHOSEN = ("bundle", "limit", "then", "confidence")
+CHOSEN = ("bundle", "limit", "then", "confidence", "agreement")
 
 
 def request(identity: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
-from pipeline.launcher.values import carry_list, certainty, column_list, positive, row_count, share
+from pipeline.launcher.values import (
+    carry_list,
+    certainty,
+    column_list,
+    positive,
+    promise,
+    row_count,
+    share,
+)
 
 SHARD_ROWS = 16_384
 
@@ -117,6 +125,14 @@ class ScoreOptions(NewsbeamOptions):
             type=certainty,
             metavar="P",
             help="rows with a lower score are unsure; python -m model.cascade helps to choose it",
+        )
+        scoring.add_argument(
+            "--agreement",
+            type=promise,
+            metavar="SHARE",
+            help="instead of --confidence: choose the threshold by a sample of this corpus, so "
+            "that at least this share of the labels, such as 0.99, are those that the larger "
+            "bundle gives",
         )
         scoring.add_argument(
             "--incremental",

@@ -58,7 +58,7 @@ def plan_run(
             cascade = {
                 "then": then.digest,
                 "then_engine": list(choose(then.model["kind"])),
-                "confidence": options.confidence,
+                **threshold(options),
             }
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -97,9 +97,15 @@ def second_bundle(options: argparse.Namespace, bundle: Bundle) -> Bundle | None:
     if options.then is None:
         if options.confidence is not None:
             raise UsageError("--confidence goes with --then, the bundle for rows below it")
+        if options.agreement is not None:
+            raise UsageError("--agreement goes with --then, the bundle to agree with")
         return None
-    if options.confidence is None:
-        raise UsageError("--then goes with --confidence; python -m model.cascade helps to choose")
+    if options.confidence is None and options.agreement is None:
+        raise UsageError(
+            "--then goes with --agreement, the share of its labels to be sure of, or --confidence"
+        )
+    if options.confidence is not None and options.agreement is not None:
+        raise UsageError("--agreement chooses the threshold; leave out --confidence")
     then = open_bundle(options.then)
     try:
         check_pair(bundle, then)
@@ -108,6 +114,12 @@ def second_bundle(options: argparse.Namespace, bundle: Bundle) -> Bundle | None:
     if not options.text_columns and bundle.text_columns != then.text_columns:
         raise UsageError(f"{other_columns(bundle, then)}; choose with --text_columns")
     return then
+
+
+def threshold(options: argparse.Namespace) -> dict[str, float]:
+    """How a cascade comes to its threshold; what two runs have in common is this."""
+    names = ("confidence", "agreement")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def wanted_languages(options: argparse.Namespace) -> list[str]:
@@ -134,7 +146,7 @@ def chosen_options(
     options: argparse.Namespace, bundle: Bundle, then: Bundle | None = None
 ) -> dict[str, Any]:
     """The options by which a series of runs knows whether an input was scored the same way."""
-    cascade = {"then": then.digest, "confidence": options.confidence} if then is not None else {}
+    cascade = {"then": then.digest, **threshold(options)} if then is not None else {}
     # Series that were begun before these counted don't know them, and are not scored again.
     later = {"precision": options.precision} if options.precision != "float32" else {}
     languages = wanted_languages(options)

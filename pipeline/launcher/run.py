@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.bundle import Bundle
 from model.engines.processor import no_bfloat16
 from model.terminal import say
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.plan import Plan, keeps_promise
 from pipeline.corpus.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.launch import detaches, hand_over, run_to_end
@@ -56,6 +56,7 @@ class Run:
             output=output,
             model=options.model,
             then=options.then,
+            chooses=keeps_promise(self._plan.settings),
             skip_bad_files=options.on_bad_file == "skip",
             max_error_rate=options.max_error_rate,
         )

@@ -52,6 +52,14 @@ def certainty(text: str) -> float:
     return number
 
 
+def promise(text: str) -> float:
+    """A number above 0 and below 1, as options take it."""
+    number = _number(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 1")
+    return number
+
+
 def _number(text: str) -> float:
     try:
         return float(text)

@@ -31,7 +31,8 @@ def manifest_of(
         parts: `name`, `rows` and `bytes` of each published file.
         started: what the launcher noted: `time`, `model`, and whatever else.
         notes: the `bundle`'s card, the `previous` run of a series or None, and of a cascade `then`:
-            the second bundle's path (`model`) and card, and the two models' `names`.
+            the second bundle's path (`model`) and card, and the two models' `names`; of one that
+            keeps a promise `threshold`: what was chosen, and by what sample.
 
     Returns:
         JSON values.
@@ -52,7 +53,7 @@ def manifest_of(
         "seconds": seconds,
         "model": started["model"],
         "bundle": bundle,
-        **{key: notes[key] for key in ("then",) if key in notes},
+        **{key: notes[key] for key in ("then", "threshold") if key in notes},
         "plan": {"digest": plan.digest, **plan.identity()},
         **{key: started[key] for key in ("series", "replaces") if key in started},
         "rows": rows,

@@ -1,5 +1,6 @@
 """What a person should know of a run before believing its labels, in plain sentences."""
 
+import math
 from typing import Any
 
 from pipeline.quality.evaluation import wilson
@@ -28,10 +29,37 @@ def of_the_cascade(manifest: dict[str, Any]) -> str | None:
         return None
     first, second = manifest["then"]["names"]
     rows = manifest["stats"].get("rows_by_model", {})
-    confidence = manifest["plan"]["settings"]["confidence"]
+    found = manifest.get("threshold")
+    confidence = found["threshold"] if found else manifest["plan"]["settings"]["confidence"]
+    below = "" if confidence is None else f" with a score below {confidence:g}"
     return (
         f"{first} decided {plural(rows.get(first, 0), 'row')}, {second} the "
-        f"{count(rows.get(second, 0))} with a score below {confidence:g}"
+        f"{count(rows.get(second, 0))}{below}"
+    )
+
+
+def of_the_promise(manifest: dict[str, Any]) -> str | None:
+    """How the run came to its threshold, and what it may be trusted to; None if it was given."""
+    found = manifest.get("threshold")
+    if found is None:
+        return None
+    _, second = manifest["then"]["names"]
+    promised, sample = f"{found['agreement'] * 100:g} %", plural(found["sample"], "row")
+    if found["sample"] < found["fewest"]:
+        return (
+            f"no threshold was chosen for an agreement of {promised}: that takes a sample of "
+            f"{count(found['fewest'])} rows at least, and a quarter of the corpus at most; so "
+            f"{second} labels every row"
+        )
+    if found["threshold"] is None:
+        return (
+            f"at no threshold that saves anything do {promised} of the labels surely agree with "
+            f"{second}'s, by a sample of {sample}; so {second} labels every row"
+        )
+    return (
+        f"at least {math.floor(found['bound'] * 1e4) / 100:.2f} % of the labels are those that {second} gives, with a "
+        f"confidence of 95 %, since of {sample} drawn at random {count(found['disagreements'])} "
+        f"would get another; the run takes {percent(found['cost'])} of {second}'s time for all"
     )
 
 

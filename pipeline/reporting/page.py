@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import layout, storage
 from pipeline.reporting import humanize, quality_sections, sections
-from pipeline.reporting.findings import findings, of_the_cascade
+from pipeline.reporting.findings import findings, of_the_cascade, of_the_promise
 
 MOST_ROWS = 50  # of a table in the page
 
@@ -55,6 +55,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "findings": findings(manifest),
         "labels": sections.labels(stats, bundle["labels"]),
         "cascade": of_the_cascade(manifest),
+        "promise": of_the_promise(manifest),
         "confidence": quality_sections.confidence(stats),
         "lengths": quality_sections.lengths(stats, bundle),
         "languages": sections.languages(manifest),

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from model.terminal import say
 from pipeline import storage
 from pipeline.layout import REPORT
-from pipeline.reporting.findings import of_a_failing_model, of_the_cascade
+from pipeline.reporting.findings import of_a_failing_model, of_the_cascade, of_the_promise
 from pipeline.reporting.text_table import text_table
 
 ROWS = 8
@@ -54,6 +54,8 @@ def _counts(manifest: dict[str, Any], seconds: float | None) -> Iterator[str]:
     yield "labels: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
     if decided := of_the_cascade(manifest):
         yield "; ".join([f"models: {decided}", *of_a_failing_model(manifest)])
+    if promise := of_the_promise(manifest):
+        yield f"agreement: {promise}"
     if errors := stats.get("errors", {}):
         yield "errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items()))
     for bad in manifest["bad_files"]:

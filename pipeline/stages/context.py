@@ -3,6 +3,7 @@
 Everything that decides the result stands in the plan, which workers read from the work folder.
 """
 
+import math
 from dataclasses import dataclass
 
 from model.bundle import Bundle
@@ -21,6 +22,7 @@ class RunContext:
         output: the folder that it publishes to.
         model: the bundle's path; of a preparation, there is none.
         then: the path of a cascade's second bundle.
+        chooses: whether the cascade's threshold is chosen first, so that it keeps a promise.
         skip_bad_files: whether a file that can't be read to its end is listed and passed over.
         max_error_rate: the highest share of rows in error that is published; None for any.
     """
@@ -29,6 +31,7 @@ class RunContext:
     output: str
     model: str = ""
     then: str | None = None
+    chooses: bool = False
     skip_bad_files: bool = False
     max_error_rate: float | None = None
 
@@ -36,6 +39,11 @@ class RunContext:
     def plan_path(self) -> str:
         """Where the plan lies."""
         return storage.join(self.work, layout.PLAN)
+
+    @property
+    def threshold_path(self) -> str:
+        """Where a cascade that keeps a promise has its threshold, once it is chosen."""
+        return storage.join(self.work, layout.THRESHOLD)
 
     @property
     def plan(self) -> Plan:
@@ -54,6 +62,13 @@ class RunContext:
         """The second bundle of a cascade."""
         assert self.then is not None
         return open_bundle(self.then, self.plan.settings["then"])
+
+    def confidence(self) -> float:
+        """The threshold of a cascade; no score reaches one that keeps no row."""
+        if not self.chooses:
+            return self.plan.settings["confidence"]
+        threshold = storage.read_json(self.threshold_path)["threshold"]
+        return math.inf if threshold is None else threshold
 
     def second_engine(self) -> EngineChoice:
         """What runs the second bundle's network."""

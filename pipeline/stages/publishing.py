@@ -180,6 +180,8 @@ def _commit(parts: list[dict[str, Any]], context: RunContext) -> str:
             started = read_started(work)
             merged = storage.read_json(storage.join(work, layout.MERGED))
             notes = read_notes(work)
+            if context.chooses:
+                notes["threshold"] = storage.read_json(context.threshold_path)
         except FileNotFoundError as error:
             if not _is_done(output, work):
                 raise TakenOverError(output) from error

@@ -39,18 +39,16 @@ TABLE_BYTES = 64 << 20  # a Table is cut here even if it has few rows: one may h
 class PlanItems(beam.PTransform):
     """The plan -> its work items, each with its source, shared out over all workers.
 
-    So nobody but the one who hands them out reads them all.
+    So nobody but the one who hands them out reads them all. Where something must be done before,
+    that gives the run on when it is.
     """
 
     context: RunContext
 
-    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
-        return (
-            begin
-            | "Run" >> beam.Create([self.context], reshuffle=False)
-            | "Items" >> beam.FlatMap(_items)
-            | "ShareOut" >> beam.Reshuffle()
-        )
+    def expand(self, begin: beam.pvalue.PBegin | beam.PCollection) -> beam.PCollection:
+        if isinstance(begin, beam.pvalue.PBegin):
+            begin |= "Run" >> beam.Create([self.context], reshuffle=False)
+        return begin | "Items" >> beam.FlatMap(_items) | "ShareOut" >> beam.Reshuffle()
 
 
 def _items(context: RunContext) -> Iterator[tuple[Source, WorkItem]]:

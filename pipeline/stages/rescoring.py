@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
+from model.bundle import Bundle
 from model.engines.cascade_rules import check_pair, is_unsure, model_names
+from model.engines.choose import EngineChoice
 from model.engines.loading import Tokenize
 from model.engines.scorer import Scorer
 from pipeline.corpus.documents import DICTIONARY, Shard
@@ -54,12 +56,14 @@ class _Rescore(StageDoFn):
 
     def load(self) -> None:
         small, self._large = self.context.bundle(), self.context.second_bundle()
-        self._confidence = self.context.plan.settings["confidence"]
+        self._confidence: float | None = None
         self._names = model_names(small, self._large)
         self._order = check_pair(small, self._large)
         self._model = self._shared.acquire(self._load_model)
 
     def run(self, shard: Shard) -> Iterator[Shard]:
+        if self._confidence is None:  # where it is chosen by the run, it is not there before
+            self._confidence = self.context.confidence()
         unsure = unsure_rows(shard.table, self._confidence)
         measured = {"then_rows": len(unsure), **self.took_to_load("then_load_ms")}
         answers = None
@@ -71,8 +75,17 @@ class _Rescore(StageDoFn):
         yield shard.becomes(table, **self.measure(**measured))
 
     def _load_model(self) -> Model:
-        tokenize = tokenizing.load_tokenizer(self._large.transform_dir)
-        return Model(tokenize, scoring.load_scorer(self._large, self.context.second_engine()))
+        return load_model(self._large, self.context.second_engine())
+
+
+def load_model(bundle: Bundle, choice: EngineChoice) -> Model:
+    """Loads a bundle's tokenizer and network.
+
+    Raises:
+        NewsbeamError: if this machine can't run it.
+    """
+    tokenize = tokenizing.load_tokenizer(bundle.transform_dir)
+    return Model(tokenize, scoring.load_scorer(bundle, choice))
 
 
 def unsure_rows(table: pa.Table, confidence: float) -> pa.Array:

@@ -43,11 +43,13 @@ def plan_of(files: int, items: int) -> Plan:
     )
 
 
-def graph_of(plan: Plan, argv=(), then=None):
+def graph_of(plan: Plan, argv=(), then=None, chooses=False):
     _, options = parse(ScoreOptions, list(argv), "score", "")
     pipeline = beam.Pipeline(options=options)
     work = work_folder("gs://news/out", plan)
-    context = RunContext(work, "gs://news/out", "gs://news/model", then, max_error_rate=0.01)
+    context = RunContext(
+        work, "gs://news/out", "gs://news/model", then, chooses, max_error_rate=0.01
+    )
     build(pipeline, context)
     return pipeline, pipeline.to_runner_api()
 
@@ -86,6 +88,14 @@ def test_a_cascade_is_one_stage_more(cascade_graph):
         "Write",
         "Publish",
     ]
+
+
+def test_a_promise_is_one_stage_before_all_others(cascade_graph):
+    _, proto = graph_of(plan_of(3, 9), DATAFLOW, "gs://news/large", chooses=True)
+    root = proto.components.transforms[proto.root_transform_ids[0]]
+    stages = [proto.components.transforms[name] for name in root.subtransforms]
+    assert [stage.unique_name for stage in stages][:3] == ["Choose", "Plan", "Read"]
+    assert list(stages[1].inputs.values()) == list(stages[0].outputs.values())
 
 
 @pytest.mark.parametrize("which, tables_on_the_way", [("graph", 3), ("cascade_graph", 4)])

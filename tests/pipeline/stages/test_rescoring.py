@@ -203,7 +203,11 @@ def test_wrong_use_is_one_line(cascade, tmp_path, capsys):
     other = bundle("other", text_columns=["headline"])
     cases = [
         (["--confidence", "0.9"], False, None, "--confidence goes with --then"),
-        ([], True, None, "--then goes with --confidence"),
+        ([], True, None, "--then goes with --agreement"),
+        (["--agreement", "0.99"], False, None, "--agreement goes with --then"),
+        (["--agreement", "0.99"], True, "0.9", "--agreement chooses the threshold; leave out"),
+        (["--agreement", "1"], True, None, "1 is not above 0 and below 1"),
+        (["--agreement", "0"], True, None, "0 is not above 0 and below 1"),
         ([], True, "0", "0 is not above 0 and up to 1"),
         ([], True, "1.01", "1.01 is not above 0 and up to 1"),
         ([], True, "nan", "nan is not above 0 and up to 1"),
