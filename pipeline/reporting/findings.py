@@ -56,8 +56,9 @@ def of_the_promise(manifest: dict[str, Any]) -> str | None:
             f"at no threshold that saves anything do {promised} of the labels surely agree with "
             f"{second}'s, by a sample of {sample}; so {second} labels every row"
         )
+    bound = math.floor(found["bound"] * 1e4) / 100
     return (
-        f"at least {math.floor(found['bound'] * 1e4) / 100:.2f} % of the labels are those that {second} gives, with a "
+        f"at least {bound:.2f} % of the labels are those that {second} gives, with a "
         f"confidence of 95 %, since of {sample} drawn at random {count(found['disagreements'])} "
         f"would get another; the run takes {percent(found['cost'])} of {second}'s time for all"
     )
