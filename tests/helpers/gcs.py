@@ -97,21 +97,35 @@ def start(monkeypatch) -> tuple[emulator.Server, Requests]:
             page["nextPageToken"] = str(start + requests.page)
         response.json(page)
 
-    def insert(request, response, storage):
-        wanted = request.query.get("ifGenerationMatch")
-        if wanted is not None:
-            name = (request.query.get("name") or [request.data["meta"]["name"]])[0]
-            try:
-                there = storage.get_file_obj(request.params["bucket_name"], name)["generation"]
-            except emulator_errors.NotFound:
-                there = "0"
-            if wanted[0] != there:
-                response.status = HTTPStatus.PRECONDITION_FAILED
-                response.json({"error": {"code": 412, "message": "conditionNotMet"}})
-                return
-        emulator.objects.insert(request, response, storage)
+    def on_condition(serve, name_of):
+        def served(request, response, storage):
+            wanted = request.query.get("ifGenerationMatch")
+            if wanted is not None:
+                try:
+                    there = storage.get_file_obj(request.params["bucket_name"], name_of(request))
+                    generation = str(there["generation"])
+                except emulator_errors.NotFound:
+                    generation = "0"
+                if wanted[0] != generation:
+                    response.status = HTTPStatus.PRECONDITION_FAILED
+                    response.json({"error": {"code": 412, "message": "conditionNotMet"}})
+                    return
+            serve(request, response, storage)
 
-    replaced = {emulator.objects.insert: insert, emulator.objects.ls: listed}
+        return served
+
+    def uploaded(request):
+        return (request.query.get("name") or [request.data["meta"]["name"]])[0]
+
+    objects = emulator.objects
+    replaced = {
+        objects.insert: on_condition(objects.insert, uploaded),
+        objects.delete: on_condition(objects.delete, lambda request: request.params["object_id"]),
+        objects.rewrite: on_condition(
+            objects.rewrite, lambda request: request.params["dest_object_id"]
+        ),
+        objects.ls: listed,
+    }
     handlers = tuple(
         (path, {m: replaced.get(handler, handler) for m, handler in methods.items()})
         for path, methods in emulator.HANDLERS

@@ -31,8 +31,7 @@ def begin(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = write_jsonl(tmp_path / "news.jsonl", 5)
 
-    def begun(letter: str, parts: int, overwrite=False):
-        output = str(tmp_path / "labels")
+    def begun(letter: str, parts: int, overwrite=False, output=str(tmp_path / "labels")):
         settings = {"bundle": letter * 64, "version": "1"}
         plan = make_plan([(str(path), "jsonl")], ["title"], settings, reading=ReadSettings(10))
         assert folder.enter(output, plan, "model", overwrite)
@@ -44,7 +43,8 @@ def begin(tmp_path, monkeypatch):
             table = pa.table({"run": [letter]}).replace_schema_metadata(
                 {"newsbeam": json.dumps(about)}
             )
-            pq.write_table(table, f"{work}/{part.name}")
+            with storage.writing(f"{work}/{part.name}") as stream:
+                pq.write_table(table, stream)
             entries.append(described(part, f"{work}/{part.name}"))
         manifest = {"plan": {"digest": plan.digest, **plan.identity()}, "parts": entries}
         over = folder.read_started(work)["over"]
@@ -53,22 +53,23 @@ def begin(tmp_path, monkeypatch):
     return begun
 
 
-def runs_of_parts(output: Path) -> set[str]:
-    """Whose parts a reader of `part-*` finds."""
+def check_published(output: Path | str, expected: set[str]) -> str | None:
+    """Whose run is published, if one is: it is there whole, and nothing else is.
+
+    A reader of `part-*` never finds parts of two runs.
+    """
     import pyarrow.parquet as pq
 
-    return {pq.read_table(part)["run"][0].as_py() for part in output.glob("part-*")}
-
-
-def check_published(output: Path, expected: set[str]) -> str | None:
-    """Whose run is published, if one is: it is there whole, and nothing else is."""
-    letters = runs_of_parts(output)
+    parts = [file for file in storage.files_in(str(output)) if file.name.startswith("part-")]
+    letters = set()
+    for part in parts:
+        with storage.open_input(part.path) as stream:
+            letters |= set(pq.read_table(stream)["run"].to_pylist())
     assert len(letters) <= 1
     manifest = published_manifest(str(output))
     if manifest is None:
         return None
-    names = sorted(path.name for path in output.glob("part-*"))
-    assert names == [part["name"] for part in manifest["parts"]]
+    assert [part.name for part in parts] == [part["name"] for part in manifest["parts"]]
     [letter] = letters
     assert manifest["plan"]["settings"]["bundle"][0] == letter
     assert letter in expected
@@ -202,3 +203,88 @@ def test_a_file_system_without_links(tmp_path, begin, monkeypatch):
     begin("b", 2, overwrite=True)[1]()
     assert check_published(tmp_path / "labels", {"b"}) == "b"
     assert not list((tmp_path / "labels").glob(f"{storage.TEMPORARY}*"))
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """A folder in a store of its own."""
+    gcs = pytest.importorskip("gcs")
+    server, _ = gcs.start(monkeypatch)
+    yield "gs://news/labels"
+    server.stop()
+
+
+def stepping_store(monkeypatch, act) -> None:
+    """Calls `act(number)` before every request that changes the store."""
+    import requests
+
+    real, count = requests.Session.send, [0]
+
+    def send(session, request, **named):
+        if request.method != "GET":
+            count[0] += 1
+            act(count[0])
+        return real(session, request, **named)
+
+    monkeypatch.setattr(requests.Session, "send", send)
+
+
+STRIDES = [4, pytest.param(1, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_a_swap_in_a_store_that_dies_at_any_step_is_finished(begin, store, monkeypatch, stride):
+    seen = set()
+    for step in range(1, 80, stride):
+        storage.delete_folder(store)
+        begin("a", 2, output=store)[1]()
+        plan, publish = begin("b", 1, overwrite=True, output=store)
+
+        def die(number, step=step):
+            if number == step:
+                raise Dies
+
+        with monkeypatch.context() as context:
+            stepping_store(context, die)
+            try:
+                publish()
+                break
+            except Dies:
+                pass
+        before = check_published(store, {"a", "b"})
+        seen.add(before)
+        if folder.enter(store, plan, "model", before == "a"):
+            assert before == "a"  # it was not decided: the work goes on
+            continue
+        assert check_published(store, {"b"}) == "b"
+    assert check_published(store, {"b"}) == "b"
+    assert not [file for file in storage.match(f"{store}/**") if "_work-" in file.path]
+    assert step > 10
+    assert {"a", None} <= seen
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_an_attempt_in_a_store_that_was_taken_over_does_nothing_more(
+    begin, store, monkeypatch, stride
+):
+    for step in range(1, 80, stride):
+        storage.delete_folder(store)
+        begin("a", 2, output=store)[1]()
+        _, publish = begin("b", 3, overwrite=True, output=store)
+        woken = []
+
+        def takes_over(number, step=step, woken=woken):
+            if number == step and not woken:
+                woken.append(number)
+                begin("c", 1, overwrite=True, output=store)[1]()
+
+        with monkeypatch.context() as context:
+            stepping_store(context, takes_over)
+            try:
+                publish()
+            except (TakenOverError, swap.OvertakenError, FileNotFoundError):
+                assert woken
+        if not woken:
+            break
+        assert check_published(store, {"c"}) == "c"
+    assert step > 10
