@@ -1,6 +1,7 @@
 """From inputs to a plan: what is in them, and how the work is cut."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,12 @@ from pipeline.errors import BadFileError, UsageError
 LOOKERS = objects.CONNECTIONS  # inputs in a store that are looked into at a time
 LOCAL_LOOKERS = 4
 TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
+ITEM_SECONDS = 600.0  # and no longer to score than this, or the last worker runs alone for hours
+FEWEST_ROWS = 1024
+# A worker that enters a range of rows in its middle decodes what is before it: on average half of
+# the range. That may take a twentieth of what it then takes to score the item.
+DECODE_SECONDS = 1e-6  # a row
+DECODED_AGAIN = 1 / 20
 
 
 def make_plan(
@@ -31,6 +38,7 @@ def make_plan(
     limit: int | None = None,
     on_bad_file: str = "fail",
     fingerprints: Fingerprints | None = None,
+    row_seconds: float = 0.0,
 ) -> Plan:
     """Looks into every input and cuts the work.
 
@@ -46,6 +54,7 @@ def make_plan(
         limit: take only so many rows.
         on_bad_file: `fail` or `skip`.
         fingerprints: where they are remembered, if not in the usual place.
+        row_seconds: about how long a row takes to score; 0 if that isn't known.
 
     Raises:
         UsageError: for a missing column, clashing inputs, or an input that can't be read.
@@ -82,7 +91,7 @@ def make_plan(
         dataclasses.replace(source, labels=names)
         for source, (_, names) in zip(sources, labels, strict=True)
     ]
-    items = _cut(sources, facts, reading, limit, on_bad_file)
+    items = _cut(sources, facts, reading, limit, on_bad_file, row_seconds)
     return Plan(
         settings={**settings, "limit": limit},
         columns=columns,
@@ -137,6 +146,7 @@ def _cut(
     reading: ReadSettings,
     limit: int | None,
     on_bad_file: str,
+    row_seconds: float,
 ) -> list[WorkItem]:
     items: list[WorkItem] = []
     left = limit
@@ -151,7 +161,7 @@ def _cut(
         if fact.rows is None:
             ranges = [(0, rows)]  # a text file can't be entered in its middle
         else:
-            ranges = _ranges(rows or 0, fact.shards, reading.shard_rows * TABLES_PER_ITEM)
+            ranges = _ranges(rows or 0, fact.shards, reading.shard_rows, row_seconds)
         for start, length in ranges:
             items.append(WorkItem(len(items), number, start, length))
         if left == 0:
@@ -159,17 +169,32 @@ def _cut(
     return items
 
 
-def _ranges(rows: int, shards: list[int] | None, most: int) -> list[tuple[int, int | None]]:
+def _ranges(
+    rows: int, shards: list[int] | None, shard_rows: int, row_seconds: float
+) -> list[tuple[int, int | None]]:
     """Start and length of the parts of one source; an empty source is one part of no rows."""
     ranges: list[tuple[int, int | None]] = []
     start = 0
     for length in shards or [rows]:
+        most = _item_rows(length, shard_rows, row_seconds)
         end = min(start + length, rows)
         while start < end:
             step = min(most, end - start)
             ranges.append((start, step))
             start += step
     return ranges or [(0, 0)]
+
+
+def _item_rows(length: int, shard_rows: int, row_seconds: float) -> int:
+    """The rows of an item in a range of rows that can't be entered in its middle for nothing."""
+    most = shard_rows * TABLES_PER_ITEM
+    if row_seconds == 0:
+        return most
+    in_time = max(FEWEST_ROWS, int(ITEM_SECONDS / row_seconds))
+    if in_time > shard_rows:
+        in_time -= in_time % shard_rows  # whole Tables
+    worth_it = math.ceil(length / 2 * DECODE_SECONDS / (row_seconds * DECODED_AGAIN))
+    return max(min(most, in_time), worth_it)
 
 
 def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFileError | None]:

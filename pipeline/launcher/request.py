@@ -7,6 +7,7 @@ from typing import Any
 from model.bundle import Bundle
 from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
+from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.languages import known_languages
@@ -85,6 +86,9 @@ def plan_run(
         limit=options.limit,
         on_bad_file=options.on_bad_file,
         fingerprints=known_fingerprints(options.output) if incremental else None,
+        row_seconds=sum(
+            row_seconds(one.model, one.max_tokens, on_gpu) for one in (bundle, then) if one
+        ),
     )
 
 
