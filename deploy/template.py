@@ -9,16 +9,9 @@ import argparse
 import json
 from typing import Any
 
+from model.values import certainty, positive, promise, row_count, share
+from pipeline.corpus.column_names import split_entries, split_names
 from pipeline.launcher.options import ScoreOptions
-from pipeline.launcher.values import (
-    carry_list,
-    certainty,
-    column_list,
-    positive,
-    promise,
-    row_count,
-    share,
-)
 
 REQUIRED = ("input", "model", "output")
 NUMBER = "^[1-9][0-9_]*$"
@@ -104,7 +97,7 @@ def _regex(name: str, action: argparse.Action) -> str:
         return r"^(0?\.0*[1-9][0-9]*|1(\.0*)?)$"
     if action.type is promise:
         return r"^0?\.0*[1-9][0-9]*$"
-    if action.type in (column_list, carry_list):
+    if action.type in (split_names, split_entries):
         return "^[^,]+(,[^,]+)*$"
     return "^.+$"
 

@@ -15,6 +15,11 @@ def program(module: str) -> str:
     return name if name.startswith("newsbeam ") else f"python -m {module}"
 
 
+def say_error(name: str, message: object) -> None:
+    """Prints the one line that a command ends with; `name` is its module's, or what help shows."""
+    say(f"{program(name).replace('python -m ', '')}: error: {message}", sys.stderr)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser without abbreviations; its errors are one line and name what was meant."""
 
@@ -35,29 +40,5 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints one line and exits with 2."""
-        say(f"{self.prog}: error: {message}", sys.stderr)
+        say_error(self.prog, message)
         raise SystemExit(2)
-
-
-def share(text: str) -> float:
-    """A number from 0 up to, but without, 1."""
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not in [0, 1)")
-    return value
-
-
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def above_zero(text: str) -> float:
-    """A number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value

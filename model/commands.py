@@ -4,12 +4,12 @@ import errno
 import importlib.util
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Callable
 
+from model.arguments import say_error
 from model.bundle import BundleError
-from model.terminal import ready_streams, say, silent_descriptor
+from model.terminal import ready_streams, silent_descriptor
 
 BACKENDS = ("tensorflow", "jax")
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -33,7 +33,7 @@ def run_command(name: str, command: Callable[[], None]) -> int:
     try:
         command()
     except (BundleError, OSError, ValueError) as error:
-        say(f"{name}: error: {error}", sys.stderr)
+        say_error(name, error)
         return 1 if getattr(error, "errno", None) in DISK_REFUSES else 2
     return 0
 

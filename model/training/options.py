@@ -7,7 +7,8 @@ import argparse
 import importlib.util
 from typing import Any
 
-from model.arguments import Parser, above_zero, positive, program, share
+from model.arguments import Parser, program
+from model.values import above_zero, positive, share_below_1
 
 # What a recipe starts from unless another value is given.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -66,11 +67,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     for name, what in zip(DROPOUTS, ("words", "embeddings' values"), strict=True):
         flags.add_argument(
             f"--{name}",
-            type=share,
+            type=share_below_1,
             help=f"for transformer: share of {what} that are dropped while training (default: 0.5)",
         )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
-    flags.add_argument("--validation", type=share, default=0.1, help="share of texts to hold out")
+    flags.add_argument(
+        "--validation", type=share_below_1, default=0.1, help="share of texts to hold out"
+    )
     flags.add_argument("--validation_rows", type=positive, help="hold out so many rows at most")
     flags.add_argument("--steps_per_epoch", type=positive, help="batches in an epoch, if not all")
     flags.add_argument("--logs", help="folder for TensorBoard")

@@ -7,20 +7,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.arguments import program
 from model.engines.choose import PRECISIONS
+from model.values import certainty, positive, promise, row_count, share
 from pipeline import storage
+from pipeline.corpus.column_names import split_entries, split_names
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
-from pipeline.launcher.values import (
-    carry_list,
-    certainty,
-    column_list,
-    positive,
-    promise,
-    row_count,
-    share,
-)
 
 SHARD_ROWS = 16_384
 
@@ -45,7 +38,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> Any:
     first.add_argument(
         "--text_columns",
         action="extend",
-        type=column_list,
+        type=split_names,
         metavar="A,B",
         help="columns whose text is joined by a space (default: those the bundle was trained on); "
         "repeatable; a name with a comma, a colon or outer blanks in double quotes: '\"A, B\"'",
@@ -59,7 +52,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> Any:
     corpus.add_argument(
         "--csv_columns",
         action="extend",
-        type=column_list,
+        type=split_names,
         metavar="A,B",
         help="the columns of CSV files that have no header line",
     )
@@ -162,7 +155,7 @@ class ScoreOptions(NewsbeamOptions):
         )
         scoring.add_argument(
             "--languages",
-            type=column_list,
+            type=split_names,
             metavar="en,de",
             help="score texts in these languages only (ISO 639-1); others get the error "
             "'language: ...', which --max_error_rate doesn't count (default: all)",
@@ -174,7 +167,7 @@ class ScoreOptions(NewsbeamOptions):
         columns.add_argument(
             "--carry_columns",
             action="extend",
-            type=carry_list,
+            type=split_entries,
             default=[],
             metavar="A,B:NEW",
             help="columns to copy to the output, A:NEW under another name, or 'all'; repeatable, "

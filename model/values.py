@@ -3,19 +3,7 @@
 import argparse
 import sys
 
-from pipeline.corpus.column_names import split_entries, split_names
-
 MOST = (1 << 31) - 1  # what Arrow and the engines count in
-
-
-def column_list(text: str) -> list[str]:
-    """Names of columns, `a,"b, c"`."""
-    return split_names(text)
-
-
-def carry_list(text: str) -> list[str]:
-    """Columns to carry, each `name`, `name:new` or `all`, with the quotes that it has."""
-    return split_entries(text)
 
 
 def positive(text: str, most: int = MOST) -> int:
@@ -41,6 +29,22 @@ def share(text: str) -> float:
     number = _number(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
+
+
+def share_below_1(text: str) -> float:
+    """A number from 0 up to, but without, 1, as options take it."""
+    number = _number(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in [0, 1)")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0, as options take it."""
+    number = _number(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
 
 
