@@ -10,7 +10,6 @@ REASONS = {
     documents.FIELDS: "The CSV row has too few or too many fields.",
     documents.QUOTE: "A quote in the CSV row was opened and never closed.",
     documents.ENCODING: "The row's bytes are not UTF-8 text.",
-    documents.NO_TOKENS: "The text has no token, such as punctuation alone.",
     documents.MODEL: "The model failed on this row, though not on its neighbours.",
     documents.LANGUAGE: "The text is in a language that was not asked for; left out on purpose.",
     documents.RECORD: "A record of the web archive cannot be read.",
