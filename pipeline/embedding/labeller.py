@@ -9,9 +9,9 @@ import pyarrow as pa
 from model.engines.cascade_rules import check_pair, model_names
 from model.engines.choose import choose_engine
 from pipeline.corpus.documents import Columns, Rows, Source, document_schema
-from pipeline.stages.reading import to_documents
 from pipeline.stages.rescoring import Model, answer, merge_answers, unsure_rows
 from pipeline.stages.scoring import load_scorer, score_table
+from pipeline.stages.to_documents import to_documents
 from pipeline.stages.tokenizing import load_tokenizer, tokenize_table
 from pipeline.worker.bundles import open_bundle
 

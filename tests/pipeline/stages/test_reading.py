@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.corpus.documents import Columns, ReadSettings, Rows, Source, document_schema
 from pipeline.corpus.planner import make_plan
-from pipeline.stages.reading import read_item, to_documents
+from pipeline.stages.reading import read_item
+from pipeline.stages.to_documents import to_documents
 
 
 def documents(table, columns, types, error=None):
