@@ -18,7 +18,8 @@ from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.launcher.launch import run_to_end
-from pipeline.launcher.options import PrepareOptions, parse
+from pipeline.launcher.options import parse
+from pipeline.launcher.prepare_options import PrepareOptions
 from pipeline.launcher.request import read_settings
 from pipeline.output.lock import locked
 from pipeline.output.overlap import apart

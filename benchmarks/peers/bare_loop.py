@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from model.bundle import load_bundle
     from model.engines.choose import choose_engine
     from model.engines.loading import load_scorer, load_tokenizer
-    from pipeline.launcher.options import SHARD_ROWS
+    from pipeline.launcher.shared_options import SHARD_ROWS
 
     bundle = load_bundle(options.model)
     tokenize = load_tokenizer(bundle.transform_dir)

@@ -1,100 +1,19 @@
 """The command line of scoring, beside all of Beam's own options."""
 
 import argparse
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.arguments import program
 from model.engines.choose import PRECISIONS
-from model.values import certainty, positive, promise, row_count, share
+from model.values import certainty, positive, promise, share
 from pipeline import storage
 from pipeline.corpus.column_names import split_entries, split_names
-from pipeline.corpus.formats.registry import FORMATS
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
-
-SHARD_ROWS = 16_384
-
-
-def add_corpus_arguments(parser: argparse.ArgumentParser) -> Any:
-    """Adds the options that say what to read and where to write; scoring and preparing share them.
-
-    Returns:
-        The group that stands first in the help, of the five options that most people need.
-    """
-    first = parser.add_argument_group("what most people need")
-    first.add_argument(
-        "--input",
-        action="append",
-        type=storage.supported,
-        metavar="PATTERN",
-        help="a file, a folder, a pattern such as 'news/*.jsonl', or tfds:NAME/SPLIT; repeatable",
-    )
-    first.add_argument(
-        "--output", type=storage.supported, metavar="DIR", help="the folder to write to"
-    )
-    first.add_argument(
-        "--text_columns",
-        action="extend",
-        type=split_names,
-        metavar="A,B",
-        help="columns whose text is joined by a space (default: those the bundle was trained on); "
-        "repeatable; a name with a comma, a colon or outer blanks in double quotes: '\"A, B\"'",
-    )
-    corpus = parser.add_argument_group("corpus")
-    corpus.add_argument(
-        "--input_format",
-        choices=tuple(FORMATS),
-        help="the format of all inputs (default: by each file's ending)",
-    )
-    corpus.add_argument(
-        "--csv_columns",
-        action="extend",
-        type=split_names,
-        metavar="A,B",
-        help="the columns of CSV files that have no header line",
-    )
-    corpus.add_argument(
-        "--tfds_data_dir", metavar="DIR", help="where tfds: data sets lie (default: TFDS's own)"
-    )
-    corpus.add_argument(
-        "--limit", type=row_count, metavar="N", help="take the first N rows only, for a try"
-    )
-    corpus.add_argument(
-        "--shard_rows",
-        type=positive,
-        default=SHARD_ROWS,
-        metavar="N",
-        help="rows that travel together and are finished together (default: %(default)s)",
-    )
-    corpus.add_argument(
-        "--on_bad_file",
-        choices=("fail", "skip"),
-        default="fail",
-        help="what to do with a file that cannot be read to its end: stop, or list it in the "
-        "manifest and go on (default: %(default)s)",
-    )
-
-    run = parser.add_argument_group("run")
-    run.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace what another run has published in the output folder",
-    )
-    run.add_argument(
-        "--verbose", action="store_true", help="show what the libraries log, and tracebacks"
-    )
-    return first
-
-
-class NewsbeamOptions(PipelineOptions):
-    """What our entry points' options have in common.
-
-    Beam gathers the flags of all direct subclasses of PipelineOptions into one parser, where two
-    entry points that both take `--input` would clash; those of this class it leaves alone.
-    """
+from pipeline.launcher.shared_options import NewsbeamOptions, add_corpus_arguments
 
 
 class ScoreOptions(NewsbeamOptions):
@@ -190,60 +109,6 @@ class ScoreOptions(NewsbeamOptions):
             "corpus or the run before",
         )
         add_preset_argument(parser)
-
-
-class PrepareOptions(NewsbeamOptions):
-    """Options of `python -m pipeline.prepare`."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        first = add_corpus_arguments(parser)
-        training = parser.add_argument_group("training data")
-        first.add_argument("--label_column", metavar="A", help="the column with the true label")
-        training.add_argument(
-            "--probabilities_column",
-            metavar="A",
-            help="the column with a teacher's probabilities, in Parquet that python -m "
-            "pipeline.score wrote; rows of an input that has it are the teacher's, whatever their "
-            "label column says",
-        )
-        first.add_argument(
-            "--tokenizer",
-            choices=("words", "wordpiece"),
-            default="words",
-            help="how texts become token ids (default: %(default)s); wordpiece is BERT's",
-        )
-        training.add_argument(
-            "--vocab_file",
-            metavar="FILE",
-            help="wordpiece: a vocab.txt, as its checkpoint has it; without one, the pieces are "
-            "learned from the corpus",
-        )
-        training.add_argument(
-            "--backbone",
-            metavar="BERT",
-            help="wordpiece: a Hugging Face folder or KerasHub preset, instead of --vocab_file",
-        )
-        training.add_argument(
-            "--cased",
-            action="store_true",
-            help="wordpiece: keep case and accents in a learned vocabulary",
-        )
-        training.add_argument(
-            "--vocab_size",
-            type=positive,
-            default=20_000,
-            metavar="N",
-            help="rows of embeddings: the most frequent words, padding and unknown; pieces to "
-            "learn (default: %(default)s)",
-        )
-        training.add_argument(
-            "--max_tokens",
-            type=positive,
-            default=256,
-            metavar="N",
-            help="token ids of a text that the model sees (default: %(default)s)",
-        )
 
 
 class _Parser(argparse.ArgumentParser):

@@ -11,7 +11,9 @@ from pipeline.corpus import documents
 from pipeline.corpus.formats.compression import ENDINGS as COMPRESSED
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.launcher import beam_options
-from pipeline.launcher.options import NewsbeamOptions, PrepareOptions, ScoreOptions
+from pipeline.launcher.options import ScoreOptions
+from pipeline.launcher.prepare_options import PrepareOptions
+from pipeline.launcher.shared_options import NewsbeamOptions
 from pipeline.reporting.humanize import REASONS
 from places import ROOT
 
