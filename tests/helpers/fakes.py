@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from model.engines.scorer import KNOWN_GOOD
+
 LABELS = ("Business", "Sci/Tech", "Sports", "World")
 
 
@@ -58,8 +60,9 @@ class FakeEngine:
 
     def __call__(self, token_ids: np.ndarray) -> np.ndarray:
         """Token ids (int32 [batch, length]) -> probabilities (float32 [batch, 4])."""
-        self.batches += 1
-        time.sleep(self.seconds)
+        if token_ids is not KNOWN_GOOD:  # what a worker tries when it has loaded an engine
+            self.batches += 1
+            time.sleep(self.seconds)
         total = token_ids.sum(axis=1, dtype=np.int64)
         logits = np.stack([np.sin(total * (k + 1)) for k in range(len(LABELS))], axis=1)
         weights = np.exp(3 * logits)

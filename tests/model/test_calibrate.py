@@ -59,7 +59,7 @@ def test_explain_looks_into_the_calibrated_network(calibrated_toy):
     np.testing.assert_allclose(inside.probabilities, label(calibrated_toy)[0], atol=1e-5)
     np.testing.assert_allclose(network(ids[None])[0], inside.probabilities, atol=1e-5)
     assert inside.influence.sum() == pytest.approx(
-        inside.probabilities[inside.label] - inside.blank, abs=1e-3
+        inside.probabilities[inside.label] - inside.baseline, abs=1e-3
     )
 
 

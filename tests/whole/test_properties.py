@@ -97,6 +97,7 @@ def comparable(value):
 def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_tokens):
     with tempfile.TemporaryDirectory() as place:
         path, work = Path(place) / "news.parquet", Path(place) / "work"
+        work.mkdir()
         pq.write_table(corpus, path, row_group_size=group_rows)
         before = pq.read_table(path)
         plan = make_plan(
@@ -118,7 +119,12 @@ def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_t
                 counted += read_stats(str(work / name))[0]["rows"]
         files, missing = find_checkpoints(plan, str(work))
         assert not missing
-        pack(Part("part", [file.name for file in files]), plan, str(work), f"{place}/part.parquet")
+        pack(
+            Part("part", [f.name for f in files], [f.size for f in files]),
+            plan,
+            str(work),
+            f"{place}/part.parquet",
+        )
         after = pq.read_table(f"{place}/part.parquet")
         assert after.num_rows == before.num_rows == counted
         assert after["source_row"].to_pylist() == list(range(len(before)))
