@@ -15,7 +15,7 @@ from pipeline.errors import NewsbeamError, UsageError
 from pipeline.launcher.command import main
 from pipeline.output import folder
 from pipeline.output.completion import Done, FinishedWork
-from pipeline.output.published import published, published_manifest
+from pipeline.output.published import damaged_manifest, published, readable_manifest
 from pipeline.reporting.humanize import count, duration, plural
 from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence
 
@@ -47,9 +47,9 @@ def watch(output: str, stream: IO[str], once: bool = False) -> int:
         _follow(path, output, works[0], finished, Display(stream))
         if published(path) == before:
             raise NewsbeamError(f"the run in {path} was given up")
-    manifest = published_manifest(path)
+    manifest = readable_manifest(path)
     if manifest is None:
-        raise NewsbeamError(f"the run in {path} was given up")
+        raise damaged_manifest(path, "another one")
     say(
         f"done: {plural(manifest['rows'], 'row')}, {count(manifest['in_error'])} in error, "
         f"finished {manifest['finished']} after {duration(manifest['seconds'])}: {path}",

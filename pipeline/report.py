@@ -5,7 +5,7 @@ from model.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
-from pipeline.output.published import published_manifest
+from pipeline.output.published import readable_manifest, telling_of
 from pipeline.reporting.page import write_report
 
 
@@ -21,10 +21,11 @@ def report(argv: list[str]) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
-    manifest = published_manifest(options.output)
+    manifest = readable_manifest(options.output)
     if manifest is None:
         raise UsageError(f"there is no finished run in {options.output}")
-    write_report(options.output, manifest)
+    with telling_of(options.output):
+        write_report(options.output, manifest)
     say(f"the report lies in {storage.join(options.output, layout.REPORT)}")
     return 0
 

@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.layout import DIGEST_CHARACTERS
 from pipeline.output.checkpoints import find_checkpoints
-from pipeline.output.published import published_manifest
+from pipeline.output.published import readable_manifest
 from pipeline.output.work import work_folders
 from pipeline.reporting.runs_page import write_series
 from pipeline.reporting.text_table import text_table
@@ -34,7 +34,7 @@ def list_runs(output: str) -> list[dict[str, Any]]:
 
 def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
     """Describes the run in one folder; an empty list if there is none."""
-    manifest = published_manifest(path)
+    manifest = readable_manifest(path)
     if manifest is not None:
         return [
             {

@@ -17,7 +17,7 @@ from pipeline.launcher.launch import detaches, hand_over, run_to_end
 from pipeline.output import folder
 from pipeline.output.launch_context import run_before, write_notes
 from pipeline.output.lock import Check
-from pipeline.output.published import published_manifest
+from pipeline.output.published import published_manifest, readable_manifest, telling_of
 from pipeline.output.work import work_folder
 from pipeline.reporting.progress_bar import showing_progress
 from pipeline.reporting.summary import print_summary
@@ -110,13 +110,15 @@ class Run:
         if self.is_new and detaches(self._beam_options):
             say(f"handed over: the job publishes {output}; it is done when _SUCCESS is there")
             return None
-        manifest = published_manifest(output)
+        manifest = readable_manifest(output)
         if manifest is None:
             raise NewsbeamError(f"{output} was not published")
-        if not self.is_new:
-            say(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
-        seconds = time.monotonic() - self._started if self.is_new else None
-        print_summary(output, manifest, seconds)
+        if self.is_new:
+            print_summary(output, manifest, time.monotonic() - self._started)
+            return manifest
+        say(f"nothing to do: {output} holds this very run, finished {manifest['finished']}")
+        with telling_of(output):
+            print_summary(output, manifest, None)
         return manifest
 
     def _check_processor(self) -> None:

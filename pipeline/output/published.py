@@ -7,9 +7,13 @@ another's place never takes one's manifest for the other's. Version 0.1 left it 
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pipeline import layout, storage
+from pipeline.errors import NewsbeamError, UsageError, one_line
+from pipeline.output.manifest_shape import MANIFEST, PLAN, misfit
 
 TRIES = 3
 PAUSE_SECONDS = 0.2
@@ -59,14 +63,47 @@ def published_manifest(output: str) -> dict[str, Any] | None:
     return found and found.manifest
 
 
+def readable_manifest(output: str) -> dict[str, Any] | None:
+    """The manifest of the run that is published in the folder, for those who tell of it.
+
+    Raises:
+        UsageError: if it lacks something, as somebody has changed it.
+    """
+    manifest = published_manifest(output)
+    wrong = misfit(manifest, MANIFEST) if manifest is not None else None
+    if wrong is not None:
+        raise damaged_manifest(output, wrong)
+    return manifest
+
+
+@contextmanager
+def telling_of(output: str) -> Iterator[None]:
+    """Turns what a manifest that somebody has changed does to those who tell of it into one line.
+
+    Raises:
+        UsageError: for it.
+    """
+    try:
+        yield
+    except (OSError, NewsbeamError):
+        raise
+    except Exception as error:
+        raise damaged_manifest(output, one_line(error)) from error
+
+
+def damaged_manifest(output: str, what: str) -> UsageError:
+    """Says that a manifest cannot be what was published."""
+    path = storage.join(output, layout.MANIFEST)
+    return UsageError(f"{path} is not as it was published ({what}); the parts beside it are")
+
+
 def as_manifest(content: bytes) -> dict[str, Any] | None:
     """A manifest of ours; None for what is something else."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    is_ours = isinstance(value, dict) and isinstance(value.get("plan"), dict)
-    return value if is_ours and "digest" in value["plan"] else None
+    return value if misfit(value, {"plan": PLAN}) is None else None
 
 
 def named_parts(manifest: dict[str, Any]) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from pipeline import layout, storage
 from pipeline.corpus.formats.registry import by_prefix
-from pipeline.output.published import published_manifest
+from pipeline.output.manifest_shape import SERIES, misfit
+from pipeline.output.published import damaged_manifest, readable_manifest
 
 TIME = "%Y%m%dT%H%M%SZ"
 
@@ -72,10 +73,12 @@ class Series:
         """The inputs that published runs have scored, by `place`; of each the latest time."""
         done_by_place: dict[str, Done] = {}
         for run in self.runs():
-            manifest = published_manifest(self.run_folder(run))
+            manifest = readable_manifest(self.run_folder(run))
             if manifest is None:
                 continue
-            series = manifest["series"]
+            series = manifest.get("series", {})
+            if misfit(series, SERIES) is not None:
+                raise damaged_manifest(self.run_folder(run), "series")
             for path, fingerprint in manifest["plan"]["sources"]:
                 done = Done(run, path, fingerprint, series["options"])
                 if not _gave_nothing(path, manifest):

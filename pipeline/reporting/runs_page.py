@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline import layout, storage
 from pipeline.errors import UsageError
-from pipeline.output.published import published_manifest
+from pipeline.output.published import readable_manifest
 from pipeline.reporting.humanize import moment
 from pipeline.reporting.page import render
 
@@ -33,7 +33,7 @@ def write_series(output: str) -> str:
 
 def published_runs(output: str) -> list[dict[str, Any]]:
     """The manifests of the published runs, of a plain one or of incremental ones, oldest first."""
-    manifests = [published_manifest(run.path) for run in layout.runs_in(output)]
+    manifests = [readable_manifest(run.path) for run in layout.runs_in(output)]
     return sorted((one for one in manifests if one), key=lambda manifest: manifest["finished"])
 
 

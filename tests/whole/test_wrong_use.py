@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ import pytest
 
 from fakes import write_jsonl
 from pipeline.launcher.command import run_command
+from pipeline.progress import progress
+from pipeline.report import write_again
+from pipeline.runs import runs
 from pipeline.score import score
 
 
@@ -203,3 +208,67 @@ def test_columns_of_any_name_can_be_named(tmp_path, fake, play):
     assert (
         json.loads((output / "_manifest.json").read_text())["plan"]["columns"]["text"] == names[:4]
     )
+
+
+def tampered(manifest: dict) -> Iterator[tuple[str, str]]:
+    """Names of what was edited, and the manifest as text; two keys deep."""
+    for key, values in manifest.items():
+        for inner in [None, *(values if isinstance(values, dict) else ())]:
+            for value in (None, 5, "x", [], {}):
+                edited = json.loads(json.dumps(manifest))
+                group, name = (edited, key) if inner is None else (edited[key], inner)
+                if value is None:
+                    del group[name]
+                else:
+                    group[name] = value
+                yield f"{key}.{inner}={value}", json.dumps(edited)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["score", "runs", "progress"])
+def test_a_manifest_that_was_tampered_with(tmp_path, play, capsys, monkeypatch, command):
+    """Of a folder of version 0.1, whose `_SUCCESS` doesn't hold its hash: read, or one line."""
+    folder = shutil.copytree(Path(__file__).parent / "data" / "version_0_1", tmp_path / "corpus")
+    monkeypatch.chdir(folder)
+    options = ["--input", "news", "--model", "bundle", "--id_column", "id"]
+    options += ["--gold_column", "topic", "--carry_columns", "title:headline"]
+    run = {
+        "score": lambda: run_command(score, [*options, "--output", "plain"]),
+        "runs": lambda: run_command(runs, ["--output", "plain"]),
+        "progress": lambda: run_command(progress, ["--output", "plain"]),
+    }[command]
+    path = folder / "plain" / "_manifest.json"
+    for what, content in tampered(json.loads(path.read_text())):
+        path.write_text(content)
+        code, told = run(), capsys.readouterr()
+        assert code in (0, 2), (what, told)
+        assert told.err.count("\n") == (code == 2), (what, told)
+
+
+@pytest.mark.parametrize("key", ["bundle", "plan", "stats", "parts", "evaluation"])
+def test_a_report_of_a_manifest_that_was_tampered_with(tmp_path, capsys, key):
+    """As above; a page takes a second, so that here it is a few edits only."""
+    data = Path(__file__).parent / "data" / "version_0_1" / "plain"
+    folder = shutil.copytree(data, tmp_path / "plain")
+    path = folder / "_manifest.json"
+    whole = json.loads(path.read_text())
+    inner = {"bundle": "digest", "plan": "columns", "stats": "lengths"}.get(key)
+    for edited in ({**whole, key: 5}, {**whole, key: {**whole[key], inner: 5} if inner else "x"}):
+        path.write_text(json.dumps(edited))
+        assert run_command(write_again, ["--output", str(folder)]) in (0, 2)
+        assert capsys.readouterr().err.count("\n") <= 1
+
+
+def test_a_manifest_that_was_changed_is_no_longer_the_one_that_was_published(
+    tmp_path, fake, play, capsys
+):
+    write_jsonl(tmp_path / "news.jsonl", 5)
+    output = str(tmp_path / "labels")
+    argv = ["--input", str(tmp_path / "news.jsonl"), "--model", fake, "--output", output]
+    assert run_command(score, argv) == 0
+    path = tmp_path / "labels" / "_manifest.json"
+    path.write_text(path.read_text().replace('"rows": 5', '"rows": 6'))
+    for command, words in ((score, argv), *((c, argv[-2:]) for c in (runs, write_again, progress))):
+        capsys.readouterr()
+        assert run_command(command, words) == 2
+        assert capsys.readouterr().err.count("\n") == 1
