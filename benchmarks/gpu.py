@@ -5,7 +5,7 @@
 
 Networks of random weights, for speed does not depend on what they have learned; texts of random
 tokens, as long as AG News' are. Each is trained (`fit`, mixed bfloat16, AdamW) and scores, once in
-batches of texts of one length (`model.training.batches`), once with everything padded to the
+batches of texts of one length (`model.data.batches`), once with everything padded to the
 maximum. The share is that of the card's own matrix rate in bfloat16, by the arithmetic of the real
 tokens: a training step counts three times the forward pass. Without a card it says so and is
 skipped.
@@ -50,9 +50,9 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
     """Texts of random tokens, as long as AG News' are.
 
     Returns:
-        `model.training.examples.Examples`.
+        `model.data.examples.Examples`.
     """
-    from model.training.examples import Examples
+    from model.data.examples import Examples
 
     draw = np.random.default_rng(seed)
     is_small = spec["kind"] == "transformer"
@@ -70,7 +70,7 @@ def draw_examples(spec: Mapping[str, Any], count: int, seed: int = 0) -> Any:
 
 def batches_of(examples: Any, batch_size: int, longest: int | None) -> Any:
     """Batches that are the same in every epoch: of one length each, or all padded to `longest`."""
-    from model.training.batches import LengthGroupedBatches
+    from model.data.batches import LengthGroupedBatches
 
     class Fixed(LengthGroupedBatches):
         def __getitem__(self, index):

@@ -100,7 +100,7 @@ def compare(model: str, corpus: str, labels: str, batch_size: int = 64) -> None:
     import torch
     import transformers
 
-    from model.calibration import calibrated
+    from model.networks.calibration import calibrated
 
     settings = json.loads(Path(model, "newsbeam.json").read_text())
     columns = pq.read_table(corpus, columns=settings["text_columns"]).to_pydict().values()

@@ -55,7 +55,7 @@ class Bundle:
         model: `kind` and all that rebuilds the network.
         training: How it was trained: recipe, settings, rows, device, seed, seconds.
         metrics: What was measured, each under the name of the part it was measured on.
-        profile: What the training corpus looked like (`model.training.corpus_profile`), or None.
+        profile: What the training corpus looked like (`model.data.corpus_profile`), or None.
         created: When it was saved, ISO 8601 in UTC.
         versions: Versions of the packages that made it.
         files: sha256 of every file, by its path in the folder.

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.arguments import Parser, program
 from model.bundle import Bundle, check_output, load_bundle, save_again
-from model.calibration import calibrated
 from model.commands import import_keras, run_command
-from model.labelled import read_labelled
-from model.terminal import say
+from model.console.arguments import Parser, program
+from model.console.terminal import say
+from model.engines.labelled import read_labelled
+from model.networks.calibration import calibrated
 
 STALE = ("loss", "calibration_error")  # in older figures: they were those of other probabilities
 
@@ -58,12 +58,12 @@ def calibrate(bundle: Bundle, file: str, label_column: str, output: str) -> Bund
     """
     texts, gold = read_labelled(bundle, file, label_column)
     import_keras()
+    from model.data.batches import LengthGroupedBatches
+    from model.data.corpus_profile import label_profile
+    from model.data.examples import Examples
     from model.networks.registry import build_network
     from model.tokenizers.tokenizer import Tokenizer
-    from model.training.batches import LengthGroupedBatches
     from model.training.calibrating import fit_calibration
-    from model.training.corpus_profile import label_profile
-    from model.training.examples import Examples
 
     token_ids, _ = Tokenizer(bundle.transform_dir)(texts)
     examples = Examples(

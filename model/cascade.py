@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from model.arguments import Parser, program
 from model.bundle import Bundle, load_bundle
 from model.commands import run_command
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 from model.engines.cascade_rules import check_pair, is_unsure, model_names, other_columns
 from model.engines.choose import choose_engine
-from model.labelled import Labeller, read_labelled
-from model.terminal import say
+from model.engines.labelled import Labeller, read_labelled
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight

@@ -7,9 +7,9 @@ import os
 import warnings
 from collections.abc import Callable
 
-from model.arguments import say_error
 from model.bundle import BundleError
-from model.terminal import ready_streams, silent_descriptor
+from model.console.arguments import say_error
+from model.console.terminal import ready_streams, silent_descriptor
 
 BACKENDS = ("tensorflow", "jax")
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.arguments import Parser, program
 from model.bundle import Bundle, load_bundle, record_metrics
 from model.commands import run_command
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 from model.engines.choose import choose_engine
-from model.labelled import Labeller, read_labelled
-from model.terminal import say
+from model.engines.labelled import Labeller, read_labelled
 from model.training.measures import measure
 
 

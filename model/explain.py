@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model import bundle
-from model.arguments import Parser, program
 from model.commands import import_keras, run_command
-from model.terminal import say
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

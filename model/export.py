@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model import bundle
-from model.arguments import Parser, program
 from model.commands import import_keras, run_command
-from model.terminal import first_line, say
+from model.console.arguments import Parser, program
+from model.console.terminal import first_line, say
 from model.training import weights
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from model import bundle
 from model.commands import choose_backend, import_keras, run_command
-from model.terminal import say
+from model.console.terminal import say
 from model.training import weights
 from model.training.options import (
     SETTINGS,
@@ -48,8 +48,8 @@ def train(options: argparse.Namespace) -> None:
     import_keras(backend)
     import keras
 
-    from model.training.corpus_profile import label_profile
-    from model.training.examples import read_examples, split, weighted
+    from model.data.corpus_profile import label_profile
+    from model.data.examples import read_examples, split, weighted
     from model.training.fitting import clear
     from model.training.network_size import network_size, size_lines
     from model.training.phases import finish_network, measure_network, train_network

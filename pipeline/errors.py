@@ -3,7 +3,7 @@
 import errno
 import json
 
-from model.terminal import first_line
+from model.console.terminal import first_line
 
 
 class NewsbeamError(Exception):

@@ -10,19 +10,19 @@ from collections.abc import Callable
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.terminal import say, silent_descriptor
+from model.console.terminal import say, silent_descriptor
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
+from pipeline.folders.lock import locked
+from pipeline.folders.overlap import apart
 from pipeline.launcher.command import main
 from pipeline.launcher.launch import run_to_end
 from pipeline.launcher.options import parse
 from pipeline.launcher.prepare_options import PrepareOptions
 from pipeline.launcher.request import read_settings
-from pipeline.output.lock import locked
-from pipeline.output.overlap import apart
 from pipeline.preparation.prepared import (
     PREPARED,
     describe,

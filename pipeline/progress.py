@@ -7,13 +7,13 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from model.arguments import Parser, program
-from model.terminal import say
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
+from pipeline.folders import folder
 from pipeline.launcher.command import main
-from pipeline.output import folder
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.output.published import damaged_manifest, published, readable_manifest
 from pipeline.reporting.humanize import count, duration, plural

@@ -1,7 +1,7 @@
 """Writes the report of a published run again: `python -m pipeline.report --output DIR`."""
 
-from model.arguments import Parser, program
-from model.terminal import say
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main

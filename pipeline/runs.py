@@ -4,8 +4,8 @@ import json
 import sys
 from typing import Any
 
-from model.arguments import Parser, program
-from model.terminal import say
+from model.console.arguments import Parser, program
+from model.console.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.plan import load_plan
 from pipeline.errors import UsageError

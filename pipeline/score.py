@@ -9,10 +9,10 @@ import argparse
 import apache_beam as beam
 
 from pipeline.errors import UsageError
+from pipeline.folders.lock import locked
 from pipeline.launcher.command import main
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.session import Session
-from pipeline.output.lock import locked
 from pipeline.quality.drift import check_drift
 from pipeline.stages.choosing import ChooseThreshold
 from pipeline.stages.context import RunContext

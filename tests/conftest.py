@@ -66,8 +66,8 @@ def fit_transform(tokenizer: dict, folder: Path, vocabulary: Sequence[str] = ())
 
 def write_prepared(folder: Path, tokenizer: dict) -> str:
     """Makes a `prepared/` folder of one that has a `transform/`, from `TOY_TEXTS`."""
+    from model.data.held_out import text_hashes
     from model.tokenizers.tokenizer import Tokenizer
-    from model.training.held_out import text_hashes
 
     texts = pa.array([text for text, _ in TOY_TEXTS])
     token_ids, _ = Tokenizer(folder / "transform")(texts)

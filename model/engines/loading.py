@@ -7,10 +7,10 @@ from contextlib import nullcontext, suppress
 import pyarrow as pa
 
 from model.bundle import Bundle
+from model.console.terminal import silent_descriptor
 from model.engines.choose import EngineChoice
 from model.engines.processor import cores, has_gpu, no_bfloat16
 from model.engines.scorer import Engine, EngineError, Scorer
-from model.terminal import silent_descriptor
 
 # Strings (none null) -> token ids (list of int32), and each text's tokens before truncation.
 Tokenize = Callable[[pa.Array], tuple[pa.ListArray, pa.Array]]

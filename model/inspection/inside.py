@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from model.calibration import calibrated
+from model.networks.calibration import calibrated
 
 STEPS = 128
 CHUNK = 32

@@ -82,7 +82,7 @@ def build_bert(
     Args:
         spec: what `bert_spec` gives, `labels` among it.
         backbone: with its weights; a fresh one if None.
-        frozen: the backbone isn't trained; see `model.training.features` for how its head is.
+        frozen: the backbone isn't trained; see `model.data.features` for how its head is.
 
     Returns:
         A model from `token_ids` int32 [batch, length], 0 padding, to probabilities float32

@@ -6,12 +6,12 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from model.calibration import calibrated
+from model.networks.calibration import calibrated
 
 
 @keras.saving.register_keras_serializable("newsbeam")
 class Calibration(layers.Layer):
-    """`model.calibration.calibrated` as a layer."""
+    """`model.networks.calibration.calibrated` as a layer."""
 
     def __init__(self, calibration: Mapping[str, Any], **kwargs):
         super().__init__(dtype="float32", **kwargs)

@@ -3,7 +3,7 @@
 import difflib
 from typing import Any
 
-from model.terminal import first_line
+from model.console.terminal import first_line
 
 SCHEMES = ("kaggle://", "hf://", "modelscope://")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from model.calibration import LEAST, calibrated
+from model.networks.calibration import LEAST, calibrated
 from model.training.measures import calibration_error
 
 ROWS = 20_000  # more of them don't make three numbers any better
@@ -25,9 +25,9 @@ def fit_calibration(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, An
         gold: int [rows], indexes of the true labels.
 
     Returns:
-        What `model.calibration.calibrated` takes, and `rows`, `error_before` and `error_after`:
-        the expected calibration error, afterwards measured on each half of the rows by the map that
-        the other half gives.
+        What `calibrated` takes, and `rows`, `error_before` and `error_after`: the expected
+        calibration error, afterwards measured on each half of the rows by the map that the other
+        half gives.
     """
     probabilities, gold = probabilities[:ROWS].astype(np.float64), gold[:ROWS]
     halves = np.arange(len(gold)) % 2 == 0

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.training.batches import LengthGroupedBatches
+from model.data.batches import LengthGroupedBatches
 
 _KEPT = re.compile(r"settings\.json|history\.json(\.tmp)?|(best|epoch-\d+)\.weights\.h5")
 

@@ -19,8 +19,8 @@ import safetensors
 import safetensors.numpy
 from keras_hub.src.utils.transformers import convert_bert, convert_distilbert
 
+from model.console.terminal import first_line
 from model.networks import bert
-from model.terminal import first_line
 from model.tokenizers.presets import PresetError, load_preset
 
 _ACTIVATIONS = {

@@ -7,7 +7,7 @@ import argparse
 import importlib.util
 from typing import Any
 
-from model.arguments import Parser, program
+from model.console.arguments import Parser, program
 from model.values import above_zero, positive, share_below_1
 
 # What a recipe starts from unless another value is given.

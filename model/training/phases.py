@@ -10,11 +10,11 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from model.data.batches import LengthGroupedBatches
+from model.data.examples import Examples
 from model.networks.registry import build_network
 from model.training import fitting, recipes
-from model.training.batches import LengthGroupedBatches
 from model.training.calibrating import fit_calibration
-from model.training.examples import Examples
 from model.training.measures import measure
 from model.training.step_lines import StepLines
 
@@ -50,7 +50,7 @@ def train_network(
     fitted, batches_of = network, cast("Callable[..., Any]", LengthGroupedBatches)
     progress = [StepLines()] if verbose == 2 else []  # 1 is a bar on a terminal
     if options.recipe == "frozen":
-        from model.training.features import FeatureBatches
+        from model.data.features import FeatureBatches
 
         fitted = network.get_layer("head")
         batches_of = functools.partial(FeatureBatches, network, verbose=verbose, callbacks=progress)

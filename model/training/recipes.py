@@ -34,7 +34,7 @@ def frozen(head: keras.Model, steps: int, rate: float, temperature: float = 1.0)
     """A new head on the features of a BERT that stays as it is: Adam, falling linearly to 0.
 
     Args:
-        head: From features to probabilities; see `model.training.features`.
+        head: From features to probabilities; see `model.data.features`.
         steps: Batches in the whole training.
         rate: The initial learning rate.
         temperature: As `Loss` has it.

@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from model.terminal import say
+from model.console.terminal import say
 
 LINE_SECONDS = 60.0
 

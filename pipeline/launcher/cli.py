@@ -42,7 +42,7 @@ newsbeam completion bash (or zsh) prints what completes commands and options"""
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
-    from model.terminal import ready_streams, say
+    from model.console.terminal import ready_streams, say
 
     name, *rest = sys.argv[1:] or ["--help"]
     if name in MODULES:

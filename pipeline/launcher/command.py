@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from model.terminal import ready_streams, say
+from model.console.terminal import ready_streams, say
 from pipeline.errors import NewsbeamError, one_line
 from pipeline.launcher.launch import is_stuck
 

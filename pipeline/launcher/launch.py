@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineResult
 
-from model.terminal import first_line
+from model.console.terminal import first_line
 from pipeline.errors import NewsbeamError
 from pipeline.worker.failures import reported_failure
 

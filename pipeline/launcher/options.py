@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.arguments import program
+from model.console.arguments import program
 from model.engines.choose import PRECISIONS
 from model.values import certainty, positive, promise, share
 from pipeline import storage

@@ -14,9 +14,9 @@ from pipeline.corpus.languages import known_languages
 from pipeline.corpus.plan import Plan
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
+from pipeline.folders.incremental import known_fingerprints
 from pipeline.launcher.presets import preset_engine
 from pipeline.launcher.versions import package_version
-from pipeline.output.incremental import known_fingerprints
 from pipeline.worker.bundles import open_bundle
 
 # Options of which the plan also keeps what was asked for, beside what came of it.

@@ -8,15 +8,15 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.bundle import Bundle
+from model.console.terminal import say
 from model.engines.processor import no_bfloat16
-from model.terminal import say
 from pipeline.corpus.plan import Plan, keeps_promise
 from pipeline.corpus.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
+from pipeline.folders import folder
+from pipeline.folders.launch_context import run_before, write_notes
+from pipeline.folders.lock import Check
 from pipeline.launcher.launch import detaches, hand_over, run_to_end
-from pipeline.output import folder
-from pipeline.output.launch_context import run_before, write_notes
-from pipeline.output.lock import Check
 from pipeline.output.published import published_manifest, readable_manifest, telling_of
 from pipeline.output.work import work_folder
 from pipeline.reporting.progress_bar import showing_progress

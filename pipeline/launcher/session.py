@@ -9,13 +9,10 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.terminal import say
+from model.console.terminal import say
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.plan import Plan
-from pipeline.launcher.launch import detaches
-from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
-from pipeline.launcher.run import Run
-from pipeline.output.incremental import (
+from pipeline.folders.incremental import (
     Series,
     check_root,
     dead_runs,
@@ -23,7 +20,10 @@ from pipeline.output.incremental import (
     notes_of,
     select,
 )
-from pipeline.output.overlap import apart
+from pipeline.folders.overlap import apart
+from pipeline.launcher.launch import detaches
+from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
+from pipeline.launcher.run import Run
 from pipeline.worker.bundles import open_bundle
 
 

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from model.bundle import PREPARED_FORMAT, installed_versions
+from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
-from model.training.corpus_profile import TOKEN_EDGES
 from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError

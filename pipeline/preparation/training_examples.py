@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.utils.shared import Shared
 
-from model.training.corpus_profile import TOKEN_EDGES, token_histogram
-from model.training.held_out import HASH_COLUMN, text_hashes
+from model.data.corpus_profile import TOKEN_EDGES, token_histogram
+from model.data.held_out import HASH_COLUMN, text_hashes
 from pipeline import storage
 from pipeline.corpus.documents import Shard
 from pipeline.preparation.prepared import transform_dir

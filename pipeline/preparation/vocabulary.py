@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from model.terminal import silent_descriptor
+from model.console.terminal import silent_descriptor
 from model.tokenizers import vocabularies
 from pipeline import storage
 from pipeline.corpus.plan import Plan

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from model.training.corpus_profile import TOKEN_EDGES
+from model.data.corpus_profile import TOKEN_EDGES
 from pipeline.quality.stats import LENGTH_BINS
 
 IN_TRAINING, BEFORE = "in the training corpus", "in the run before"

@@ -1,6 +1,6 @@
 """What a run's corpus looks like, in the form of a bundle's profile of its training corpus.
 
-A profile (`model.training.corpus_profile`) has numbers of rows, label shares, shares of unknown
+A profile (`model.data.corpus_profile`) has numbers of rows, label shares, shares of unknown
 words and of rows in error, and histograms of confidence and of lengths in tokens.
 """
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.training.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
+from model.data.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pipeline.corpus.documents import Shard
 from pipeline.quality.example_rows import error_examples, label_examples, lowest, ranked
 

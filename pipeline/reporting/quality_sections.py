@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.training.corpus_profile import TOKEN_EDGES
+from model.data.corpus_profile import TOKEN_EDGES
 from pipeline.quality.evaluation import UNKNOWN_LABEL
 from pipeline.quality.example_rows import rows_of
 from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts

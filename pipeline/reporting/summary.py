@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from model.terminal import say
+from model.console.terminal import say
 from pipeline import storage
 from pipeline.layout import REPORT
 from pipeline.reporting.findings import of_a_failing_model, of_the_cascade, of_the_promise

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from model.terminal import visible
+from model.console.terminal import visible
 
 
 def text_table(

@@ -15,9 +15,9 @@ from pipeline import layout, storage
 from pipeline.corpus.documents import LEFT_OUT
 from pipeline.corpus.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
+from pipeline.folders.folder import read_started
+from pipeline.folders.launch_context import read_notes
 from pipeline.output.checkpoints import find_checkpoints, read_stats
-from pipeline.output.folder import read_started
-from pipeline.output.launch_context import read_notes
 from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.moves import TakenOverError
 from pipeline.output.parts import Part, described, is_packed, pack, plan_parts

@@ -10,9 +10,9 @@ import pytest
 
 from model.bundle import load_bundle
 from model.calibrate import main
-from model.calibration import calibrated
 from model.engines.choose import choose_engine
-from model.labelled import Labeller
+from model.engines.labelled import Labeller
+from model.networks.calibration import calibrated
 from model.networks.registry import build_network
 from toys import TOY_TEXTS
 

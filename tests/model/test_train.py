@@ -12,8 +12,8 @@ import pytest
 
 from model import train
 from model.bundle import load_bundle
-from model.training.batches import LengthGroupedBatches
-from model.training.examples import read_examples, split
+from model.data.batches import LengthGroupedBatches
+from model.data.examples import read_examples, split
 from model.training.weights import read_weights
 from places import ROOT
 from toys import TOY_WORDS, add_teachers_rows

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.bundle import read_prepared
+from model.data.examples import read_examples
+from model.data.held_out import text_hashes
 from model.tokenizers.tokenizer import Tokenizer
-from model.training.examples import read_examples
-from model.training.held_out import text_hashes
 from pipeline.launcher.command import run_command
 from pipeline.preparation.training_examples import add_counts, to_examples
 from pipeline.prepare import prepare

@@ -16,8 +16,8 @@ from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import LockedError, UsageError
+from pipeline.folders.lock import locked
 from pipeline.launcher.command import run_command
-from pipeline.output.lock import locked
 from pipeline.score import score
 from pipeline.worker.bundles import fetch, open_bundle
 

@@ -11,7 +11,7 @@ import gcs
 from fakes import fake_bundle, write_jsonl
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
-from pipeline.output.lock import locked
+from pipeline.folders.lock import locked
 from pipeline.score import score
 
 COLUMNS = ["--shard_rows", "20"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from model.terminal import first_line
+from model.console.terminal import first_line
 from pipeline.errors import BadFileError, NewsbeamError
 
 

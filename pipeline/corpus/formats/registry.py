@@ -14,8 +14,8 @@ from pipeline.corpus.formats import (
     orc,
     parquet,
     tfds,
-    warc,
 )
+from pipeline.corpus.formats.archives import warc
 from pipeline.corpus.formats.compression import without_ending
 
 

@@ -31,7 +31,7 @@ def test_tensorflow_comes_without_keras():
     "load",
     [
         "from pipeline.stages.scoring import load_scorer; load_scorer(bundle, choice)",
-        "from model.labelled import Labeller; Labeller(bundle, choice)",
+        "from model.engines.labelled import Labeller; Labeller(bundle, choice)",
     ],
 )
 def test_all_who_score_with_tensorflow_give_a_batch_one_core(load, toy_bundle):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.calibration import calibrated
+from model.networks.calibration import calibrated
 from model.training.calibrating import fit_calibration
 from model.training.measures import calibration_error, measure
 

@@ -10,13 +10,13 @@ import pytest
 from bert_toys import TOY_BERT_CONFIG, TOY_BERT_VOCABULARY, toy_tensors, write_bert
 from model import train
 from model.bundle import load_bundle
+from model.data.batches import LengthGroupedBatches
+from model.data.examples import read_examples
+from model.data.features import FeatureBatches
 from model.networks import bert
 from model.networks.registry import build_network
 from model.tokenizers.tokenizer import Tokenizer
 from model.training import recipes
-from model.training.batches import LengthGroupedBatches
-from model.training.examples import read_examples
-from model.training.features import FeatureBatches
 from model.training.hugging_face import load_backbone
 from model.training.starting_point import precision, starting_point
 from toys import add_teachers_rows

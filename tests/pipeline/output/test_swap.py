@@ -12,7 +12,8 @@ from fakes import write_jsonl
 from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
-from pipeline.output import folder, moves, swap
+from pipeline.folders import folder
+from pipeline.output import moves, swap
 from pipeline.output.moves import TakenOverError
 from pipeline.output.parts import Part, described
 from pipeline.output.published import published_manifest

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.bundle import read_prepared
-from model.training.held_out import text_hashes
+from model.data.held_out import text_hashes
 from pipeline.launcher.command import run_command
 from pipeline.prepare import prepare
 from toys import TOY_LABELS, TOY_TEXTS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from model.training.corpus_profile import label_profile, token_histogram
+from model.data.corpus_profile import label_profile, token_histogram
 from pipeline.quality.drift import SEVERE, SLIGHT, compare, drift, jensen_shannon, noise_threshold
 from pipeline.quality.profiles import profile_of
 from pipeline.quality.stats import merge, shard_stats

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from model.training.corpus_profile import confidence_histogram, token_histogram
+from model.data.corpus_profile import confidence_histogram, token_histogram
 from pipeline.quality.example_rows import EXAMPLES, TEXT_CHARACTERS, rows_of
 from pipeline.quality.stats import (
     CONFIDENCE_BINS,

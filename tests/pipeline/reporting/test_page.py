@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 
-from model.training.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
+from model.data.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pages import Page
 from pipeline.launcher.command import run_command
 from pipeline.quality.stats import merge, shard_stats

@@ -7,7 +7,7 @@ import pytest
 
 from pages import Page
 from pipeline.errors import UsageError
-from pipeline.output.launch_context import run_before
+from pipeline.folders.launch_context import run_before
 from pipeline.quality.stats import merge, shard_stats
 from pipeline.reporting.runs_page import published_runs, write_series
 from scored import manifest_for, random_rows, scored_table

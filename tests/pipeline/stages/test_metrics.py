@@ -6,10 +6,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.metrics.metric import MetricsFilter
 
+from pipeline.folders import folder
+from pipeline.folders.launch_context import write_notes
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import plan_run
-from pipeline.output import folder
-from pipeline.output.launch_context import write_notes
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
 from pipeline.score import build

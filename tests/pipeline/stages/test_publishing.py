@@ -15,7 +15,8 @@ from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
-from pipeline.output import folder, parts
+from pipeline.folders import folder
+from pipeline.output import parts
 from pipeline.output.checkpoints import read_stats, write_checkpoint
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder

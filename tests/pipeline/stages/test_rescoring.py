@@ -12,11 +12,11 @@ from pytest import approx
 from fakes import LABELS, FakeEngine, fake_bundle, write_jsonl
 from model.bundle import load_bundle
 from outputs import manifest, rows
+from pipeline.folders import folder
+from pipeline.folders.launch_context import write_notes
 from pipeline.launcher.command import run_command
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.request import chosen_options, plan_run, second_bundle
-from pipeline.output import folder
-from pipeline.output.launch_context import write_notes
 from pipeline.output.work import work_folder
 from pipeline.quality.profiles import profile_of
 from pipeline.score import build, score

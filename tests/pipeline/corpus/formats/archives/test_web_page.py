@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pipeline.corpus.web_page import article
+from pipeline.corpus.formats.archives.web_page import article
 from web_pages import pages
 
 

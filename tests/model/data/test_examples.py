@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.training.examples import TEACHERS, Examples, read_examples, split, weighted
+from model.data.examples import TEACHERS, Examples, read_examples, split, weighted
 
 
 def examples_of(lengths, labels=None, taught=None) -> Examples:

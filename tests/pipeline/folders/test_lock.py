@@ -9,8 +9,8 @@ from http import HTTPStatus
 import pytest
 
 from pipeline.errors import LockedError, UsageError
-from pipeline.output import lease
-from pipeline.output.lock import locked
+from pipeline.folders import lease
+from pipeline.folders.lock import locked
 
 
 def test_claim_on_a_disk_is_held_and_given_back(tmp_path):

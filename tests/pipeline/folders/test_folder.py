@@ -12,8 +12,8 @@ from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planner import make_plan
 from pipeline.errors import UsageError
-from pipeline.output import folder
-from pipeline.output.differences import differences
+from pipeline.folders import folder
+from pipeline.folders.differences import differences
 
 TEMPORARY = f"{storage.TEMPORARY}{32 * 'a'}"
 

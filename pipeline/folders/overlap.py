@@ -2,7 +2,7 @@
 
 import os
 
-from model.terminal import say
+from model.console.terminal import say
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.errors import UsageError

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from model.training.held_out import HASH_COLUMN, first_kept
+from model.data.held_out import HASH_COLUMN, first_kept
 
 TEACHERS = -1  # in the place of a label: a teacher's probabilities are known instead
 
@@ -25,7 +25,7 @@ class Examples:
         offsets: int64 [rows + 1]; text i is `values[offsets[i]:offsets[i + 1]]`.
         labels: int32 [rows], indexes into the names of the labels; `TEACHERS` where a teacher's
             probabilities are known instead of the true label.
-        hashes: uint64 [rows], of the texts; see `model.training.held_out`.
+        hashes: uint64 [rows], of the texts; see `model.data.held_out`.
         label_count: How many labels there are.
         taught: float32 [rows, labels], a teacher's probabilities, zeros in other rows; None without
             a teacher.

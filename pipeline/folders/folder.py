@@ -6,7 +6,7 @@ from pipeline import layout, storage
 from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
 from pipeline.corpus.same_run import continued, is_same, request, unfinished
 from pipeline.errors import UsageError
-from pipeline.output.differences import differences
+from pipeline.folders.differences import differences
 from pipeline.output.manifest import now
 from pipeline.output.parts import plan_of_part
 from pipeline.output.published import Published, named_parts, published

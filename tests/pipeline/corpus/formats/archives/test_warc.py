@@ -9,7 +9,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from fakes import fake_bundle
 from outputs import manifest, rows
 from pipeline.corpus.documents import Columns, ReadSettings
-from pipeline.corpus.formats import warc
+from pipeline.corpus.formats.archives import warc
 from pipeline.errors import BadFileError
 from pipeline.launcher.command import run_command
 from pipeline.score import score

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.training.corpus_profile import (
+from model.data.corpus_profile import (
     CONFIDENCE_EDGES,
     TOKEN_EDGES,
     confidence_histogram,

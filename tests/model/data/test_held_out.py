@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model.training.examples import Examples, split
-from model.training.held_out import first_kept, text_hashes
+from model.data.examples import Examples, split
+from model.data.held_out import first_kept, text_hashes
 
 QUARTERS = np.array([0, 1 << 62, (1 << 62) - 1, 3 << 62, (1 << 64) - 1], np.uint64)
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from model.training.batches import LengthGroupedBatches, padded
-from model.training.examples import Examples
+from model.data.batches import LengthGroupedBatches, padded
+from model.data.examples import Examples
 
 
 def examples_of(lengths) -> Examples:

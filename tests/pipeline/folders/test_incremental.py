@@ -13,8 +13,8 @@ from outputs import manifest, rows
 from pages_of_docs import recipes
 from pipeline import storage
 from pipeline.errors import UsageError
+from pipeline.folders import incremental
 from pipeline.launcher.command import run_command
-from pipeline.output import incremental
 from pipeline.score import score
 
 

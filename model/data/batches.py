@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.training.examples import Examples
+from model.data.examples import Examples
 
 # The lengths of batches: few of them mean few compilations on JAX (10 s each on a slow CPU).
 LENGTHS = [*range(8, 64, 8), *range(64, 256, 32), *range(256, 4097, 128)]

@@ -19,9 +19,9 @@ from pipeline.corpus.fingerprint import Fingerprints, fingerprint_input
 from pipeline.corpus.plan import Plan, load_plan
 from pipeline.corpus.same_run import continued
 from pipeline.errors import BadFileError, UsageError
-from pipeline.output import folder
+from pipeline.folders import folder
+from pipeline.folders.series import Series, place
 from pipeline.output.published import published_manifest
-from pipeline.output.series import Series, place
 from pipeline.output.work import work_folders
 
 Inputs = list[tuple[str, str]]

@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from pipeline import storage
 from pipeline.errors import UsageError, locked_by
+from pipeline.folders.lease import check_lock, leased
 from pipeline.layout import LOCK
-from pipeline.output.lease import check_lock, leased
 
 Check = Callable[[], None]
 TRIES = 100

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from model.terminal import say, silent_descriptor, visible
+from model.console.terminal import say, silent_descriptor, visible
 from places import ROOT
 
 
@@ -44,7 +44,7 @@ def test_nothing_else_prints():
         for call in ast.walk(ast.parse(file.read_text()))
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("print", "sys.stdout.write")
     ]
-    assert len(prints) == 1 and prints[0].startswith("model/terminal.py:"), prints
+    assert len(prints) == 1 and prints[0].startswith("model/console/terminal.py:"), prints
 
 
 def test_a_full_disk_is_an_error_once():
@@ -62,7 +62,7 @@ def test_a_stream_without_a_file_will_do():
 
 SPEAKER = """
 import sys
-from model.terminal import ready_streams, say
+from model.console.terminal import ready_streams, say
 ready_streams()
 opened = open({file!r}, "w")
 for number in range({lines}):

@@ -23,16 +23,16 @@ from pipeline.corpus.documents import (
     ReadSettings,
     Rows,
 )
-from pipeline.corpus.formats.compression import DECODING_ERRORS
-from pipeline.corpus.formats.lines import gather_rows
-from pipeline.corpus.formats.warc_records import (
+from pipeline.corpus.formats.archives.warc_records import (
     BEGINNING,
     MAGIC,
     DamagedRecord,
     TruncatedArchive,
     split,
 )
-from pipeline.corpus.web_page import article
+from pipeline.corpus.formats.archives.web_page import article
+from pipeline.corpus.formats.compression import DECODING_ERRORS
+from pipeline.corpus.formats.lines import gather_rows
 from pipeline.errors import BadFileError
 
 COLUMNS = ("url", "date", "title", "text", "http_status", "content_type")

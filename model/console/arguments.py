@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from model.terminal import say
+from model.console.terminal import say
 
 
 def program(module: str) -> str:

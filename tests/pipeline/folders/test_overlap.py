@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.corpus.inputs import find_inputs
 from pipeline.errors import UsageError
-from pipeline.output.overlap import apart
+from pipeline.folders.overlap import apart
 
 
 @pytest.fixture

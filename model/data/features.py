@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from model.data.batches import LengthGroupedBatches
+from model.data.examples import Examples
 from model.networks.bert import features_of
-from model.training.batches import LengthGroupedBatches
-from model.training.examples import Examples
 
 BATCH_SIZE = 64  # for computing them; the head's own batches are another matter
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from model.calibration import calibrated
+from model.networks.calibration import calibrated
 
 SMOOTHED = {"sharpness": 1.0, "floor": 0.025, "bend": 0.1}
 

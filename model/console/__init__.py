@@ -1,0 +1,1 @@
+"""What commands take and print: types of arguments, and what reaches a terminal."""

@@ -1,0 +1,1 @@
+"""Prepared examples: read, held out, batched."""

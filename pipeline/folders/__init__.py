@@ -1,0 +1,1 @@
+"""Whose an output folder is, and which runs it holds."""
