@@ -37,7 +37,7 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
             continue
         paths = _expand(pattern)
         if not paths:
-            raise UsageError(f"no input: there is no file {pattern}")
+            raise UsageError(f"no input: {_nothing_at(pattern)}")
         for path in paths:
             real = storage.real_path(path)
             if real not in seen:
@@ -59,6 +59,13 @@ def format_of(path: str) -> str:
         f"cannot tell the format of {path} from its ending; name it with --input_format, "
         f"or pick the files with a pattern such as 'DIR/*.parquet'"
     )
+
+
+def _nothing_at(pattern: str) -> str:
+    if storage.is_local(pattern) and os.path.isdir(storage.local_path(pattern)):
+        passed_over = "names with _ or . in front are passed over"
+        return f"the folder {pattern} holds no files ({passed_over})"
+    return f"there is no file {pattern}"
 
 
 def _expand(pattern: str) -> list[str]:

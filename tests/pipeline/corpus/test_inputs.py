@@ -53,6 +53,18 @@ def test_nothing_and_nothing_known_are_errors(corpus):
         find_inputs(["news"])
 
 
+def test_a_folder_with_nothing_to_read_is_said_to_be_one(tmp_path):
+    folder = tmp_path / "news"
+    folder.mkdir()
+    with pytest.raises(UsageError, match=r"no input: the folder .*/news holds no files"):
+        find_inputs([str(folder)])
+    (folder / "_SUCCESS").touch()
+    with pytest.raises(
+        UsageError, match=r"holds no files \(names with _ or \. in front are passed"
+    ):
+        find_inputs([str(folder)])
+
+
 def test_a_file_that_is_named_in_several_ways_is_one_input(corpus, tmp_path):
     (tmp_path / "link.csv").symlink_to(tmp_path / "news" / "deep" / "c.CSV")
     patterns = ["./news/b.jsonl", "news", "news//b.jsonl", f"{tmp_path}/news", "link.csv"]
