@@ -17,7 +17,7 @@ from pipeline.launcher.command import main
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.output.published import damaged_manifest, published, readable_manifest
 from pipeline.reporting.humanize import count, duration, plural
-from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence
+from pipeline.reporting.progress_bar import LOOK_SECONDS, REST, Display, Speed, sentence, so_far
 
 
 def watch(output: str, stream: IO[str], once: bool = False) -> int:
@@ -100,7 +100,7 @@ def _follow(path: str, root: str, work: str, finished: FinishedWork, display: Di
                 if published(path) != before:  # it has ended just now
                     return
                 raise NewsbeamError(
-                    f"nobody works on the run in {path} ({sentence(done, _resting())}); "
+                    f"nobody works on the run in {path} ({so_far(done)}); "
                     "the same command continues it"
                 )
             pause = max(LOOK_SECONDS, REST * (time.monotonic() - started))

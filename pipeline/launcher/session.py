@@ -73,10 +73,11 @@ class Session:
         new, replaces = select(self.inputs, series, read_settings(self.options), known)
         planned = self._plan(new) if new else None
         if planned is None or not planned.sources:
-            for path, reason in planned.skipped if planned else []:
+            skipped = planned.skipped if planned else []
+            for path, reason in skipped:
                 say(f"skipped: {path}: {reason}")
-            count = len(self.inputs)
-            say(f"nothing new: all {count:,} inputs that can be read are scored in {root}")
+            count = len(self.inputs) - len(skipped)
+            say(f"nothing new: every input that can be read ({count:,}) is scored in {root}")
             return
         name = series.next_run()
         notes = notes_of(series, name, planned, replaces)

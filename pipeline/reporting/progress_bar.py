@@ -47,12 +47,16 @@ class Speed:
         return (1 - last.share) * (now - before) / gained if gained > 0 else None
 
 
+def so_far(done: Done) -> str:
+    """What is done, whether or not anybody goes on."""
+    if done.total is not None:
+        return f"{count(done.rows)} of {plural(done.total, 'row')}"
+    return f"{plural(done.rows, 'row')} (about {percent(done.share)})"
+
+
 def sentence(done: Done, speed: Speed) -> str:
     """How far a run is, in one line."""
-    if done.total is not None:
-        parts = [f"{count(done.rows)} of {plural(done.total, 'row')}"]
-    else:
-        parts = [f"{plural(done.rows, 'row')} (about {percent(done.share)})"]
+    parts = [so_far(done)]
     rate, left = speed.rows_a_second(), speed.seconds_left()
     if not done.rows:
         parts.append("starting up")

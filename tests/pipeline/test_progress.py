@@ -242,6 +242,14 @@ def test_a_run_that_nobody_works_on(output):
         watch(str(output), io.StringIO())
 
 
+def test_a_run_that_died_early_is_not_said_to_be_starting(output):
+    (output / "_claim").unlink()
+    for checkpoint in output.glob("_work-*/0*.parquet"):
+        checkpoint.unlink()
+    with pytest.raises(NewsbeamError, match=r"nobody works on .* \(0 of 300 rows\)"):
+        watch(str(output), io.StringIO())
+
+
 def test_no_run(tmp_path):
     with pytest.raises(UsageError, match="there is no run in"):
         progress(["--output", str(tmp_path)])

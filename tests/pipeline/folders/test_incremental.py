@@ -81,7 +81,7 @@ def test_three_nights_with_a_changed_file_and_a_new_bundle(night, play, tmp_path
     # Nothing new: nothing is read or written.
     batches = play.batches
     assert night.run() == 0
-    assert "nothing new: all 2 inputs" in capsys.readouterr().out
+    assert "nothing new: every input that can be read (2) is" in capsys.readouterr().out
     assert len(night.runs()) == 1
     assert play.batches == batches
 
@@ -219,7 +219,7 @@ def test_an_input_that_could_not_be_read_is_tried_again(night, capsys):
     ]
     assert night.run("--on_bad_file", "skip") == 0
     out = capsys.readouterr().out
-    assert "nothing new" in out
+    assert "nothing new: every input that can be read (1) is scored" in out
     assert "skipped: " in out.rsplit("labels lie", 1)[1]
     assert len(night.runs()) == 1
     assert night.run() == 2
