@@ -14,7 +14,7 @@ import pytest
 from fakes import write_jsonl
 from pipeline.launcher.command import run_command
 from pipeline.progress import progress
-from pipeline.report import write_again
+from pipeline.report import report
 from pipeline.runs import runs
 from pipeline.score import score
 
@@ -255,7 +255,7 @@ def test_a_report_of_a_manifest_that_was_tampered_with(tmp_path, capsys, key):
     inner = {"bundle": "digest", "plan": "columns", "stats": "lengths"}.get(key)
     for edited in ({**whole, key: 5}, {**whole, key: {**whole[key], inner: 5} if inner else "x"}):
         path.write_text(json.dumps(edited))
-        assert run_command(write_again, ["--output", str(folder)]) in (0, 2)
+        assert run_command(report, ["--output", str(folder)]) in (0, 2)
         assert capsys.readouterr().err.count("\n") <= 1
 
 
@@ -268,7 +268,7 @@ def test_a_manifest_that_was_changed_is_no_longer_the_one_that_was_published(
     assert run_command(score, argv) == 0
     path = tmp_path / "labels" / "_manifest.json"
     path.write_text(path.read_text().replace('"rows": 5', '"rows": 6'))
-    for command, words in ((score, argv), *((c, argv[-2:]) for c in (runs, write_again, progress))):
+    for command, words in ((score, argv), *((c, argv[-2:]) for c in (runs, report, progress))):
         capsys.readouterr()
         assert run_command(command, words) == 2
         assert capsys.readouterr().err.count("\n") == 1
