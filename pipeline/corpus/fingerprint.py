@@ -47,10 +47,15 @@ class Fingerprints:
     """Fingerprints of files, remembering what was hashed before.
 
     Use as a context manager: what was learnt is kept when the block ends.
+
+    Args:
+        path: where they are remembered; None for the user's cache folder.
+        verify: read every file, whatever is remembered of one with its size and time.
     """
 
-    def __init__(self, path: str | None = None):
+    def __init__(self, path: str | None = None, verify: bool = False):
         self._path = path or cache_path()
+        self._verify = verify
         self._known: dict[str, list] = {}
         self._learnt: dict[str, list] = {}
 
@@ -81,7 +86,7 @@ class Fingerprints:
         path = os.path.abspath(storage.local_path(path))
         status = os.stat(path)
         stamp = [status.st_size, status.st_mtime_ns]
-        if path in self._known and self._known[path][:2] == stamp:
+        if not self._verify and path in self._known and self._known[path][:2] == stamp:
             return Seen(self._known[path][2], *stamp)
         digest = hash_file(path, status.st_size)
         if time.time_ns() - status.st_mtime_ns > SETTLED_NS:

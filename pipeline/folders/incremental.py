@@ -44,11 +44,11 @@ def check_root(root: str) -> None:
         )
 
 
-def known_fingerprints(root: str) -> Fingerprints:
-    """What was hashed for earlier runs, wherever they ran."""
+def known_fingerprints(root: str, verify: bool = False) -> Fingerprints:
+    """What was hashed for earlier runs, wherever they ran; `verify` as `Fingerprints` takes it."""
     if not storage.is_local(root):
-        return Fingerprints()
-    return Fingerprints(os.path.join(storage.local_path(root), layout.FINGERPRINTS))
+        return Fingerprints(verify=verify)
+    return Fingerprints(os.path.join(storage.local_path(root), layout.FINGERPRINTS), verify)
 
 
 def select(

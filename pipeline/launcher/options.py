@@ -47,6 +47,12 @@ class ScoreOptions(NewsbeamOptions):
             "bundle gives",
         )
         scoring.add_argument(
+            "--verify_content",
+            action="store_true",
+            help="read every input to see whether it has changed, also one whose size and time of "
+            "change are those of an earlier run",
+        )
+        scoring.add_argument(
             "--incremental",
             action="store_true",
             help="score only what is new or changed since earlier runs, each run in a folder of "

@@ -10,6 +10,7 @@ from model.engines.choose import choose_engine
 from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings
+from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.languages import known_languages
 from pipeline.corpus.plan import Plan
 from pipeline.corpus.planner import make_plan
@@ -85,7 +86,9 @@ def plan_run(
         reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
-        fingerprints=known_fingerprints(options.output) if incremental else None,
+        fingerprints=known_fingerprints(options.output, options.verify_content)
+        if incremental
+        else Fingerprints(verify=options.verify_content),
         row_seconds=sum(
             row_seconds(one.model, one.max_tokens, on_gpu) for one in (bundle, then) if one
         ),

@@ -69,7 +69,7 @@ class Session:
             yield self._run(path, plan, notes)
         if were_dead and detaches(self.beam_options):
             return  # what is new shows when these are published: the next run scores it
-        known = known_fingerprints(root)
+        known = known_fingerprints(root, self.options.verify_content)
         new, replaces = select(self.inputs, series, read_settings(self.options), known)
         planned = self._plan(new) if new else None
         if planned is None or not planned.sources:

@@ -262,3 +262,19 @@ def test_flags_that_do_not_go_together(night, capsys):
     for more in (["--overwrite"], ["--limit", "3"]):
         assert night.run(*more) == 2
     assert "goes with neither" in capsys.readouterr().err
+
+
+def test_other_content_of_the_same_size_and_time_is_found_by_reading(night, capsys):
+    path = night.write("a.jsonl", 20, 1)
+    assert night.run() == 0
+    path.write_text(path.read_text().replace("the end", "the dne"))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    capsys.readouterr()
+    assert night.run() == 0
+    assert capsys.readouterr().out.startswith("nothing new")
+    assert night.run("--verify_content") == 0
+    assert len(night.runs()) == 2
+    assert len(manifest(night.runs()[1])["replaces"]) == 1
+    capsys.readouterr()
+    assert night.run("--verify_content") == 0
+    assert capsys.readouterr().out.startswith("nothing new")
