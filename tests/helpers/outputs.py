@@ -40,8 +40,11 @@ def rows(output: Path) -> pa.Table:
 
 def state(output: Path) -> str:
     """How far a run that died had come: `planned`, `working`, `publishing` or `published`."""
-    if (output / "_SUCCESS").exists():
-        return "published"
+    return "published" if (output / "_SUCCESS").exists() else state_of_work(output)
+
+
+def state_of_work(output: Path) -> str:
+    """How far the unpublished run of a folder had come, whatever is published beside it."""
     plans = list(output.glob("_work-*/plan.json"))
     if not plans:
         return "planning"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes import write_jsonl
-from outputs import assert_same, manifest, rows, state
+from outputs import assert_same, manifest, rows, state, state_of_work
 
 SEED = 20261122
 # Counts the operations that change names in the file system, and dies before number `die_at`.
@@ -91,7 +91,7 @@ def test_killed_at_random_moments(zygote, command, undisturbed, tmp_path, reques
             if sum(seen.values()) % 2:
                 how["after"] = draw.uniform(0, undisturbed[2])
             else:
-                how["code"] += OPERATIONS.format(die_at=draw.randint(1, 70))
+                how["code"] += OPERATIONS.format(die_at=1 + sum(seen.values()) * 7 % 45)
             end = zygote.run(*arguments, **how)
             if end["code"] == 0:
                 break
@@ -99,7 +99,7 @@ def test_killed_at_random_moments(zygote, command, undisturbed, tmp_path, reques
             moment = state(output) if output.exists() else "planning"
             if moment == "published":  # all of the one run, or all of the other
                 if manifest(output)["rows"] == 30:
-                    moment = "planning"
+                    moment = state_of_work(output)
                     check_published(output, old)
                 else:
                     check_published(output, undisturbed[0])
