@@ -25,7 +25,7 @@ from pipeline.corpus.drawing import Draw, draw, lowest
 from pipeline.stages.context import RunContext
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.reading import PlanItems, ReadDocuments
-from pipeline.stages.rescoring import Model, answer, load_model
+from pipeline.stages.rescoring import Model, answer, open_model
 from pipeline.stages.stage import StageDoFn
 from pipeline.worker.failures import report_failures
 
@@ -123,7 +123,7 @@ class _AskBoth(StageDoFn):
     def _ready(
         self, bundle: Bundle, choice: EngineChoice, texts: pa.Array
     ) -> tuple[Model, tuple[str, ...]]:
-        model = load_model(bundle, choice)
+        model = open_model(bundle, choice)
         answer(pa.chunked_array([texts[:WARM_UP]]), model, bundle.labels)
         return model, bundle.labels
 

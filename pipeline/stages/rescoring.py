@@ -75,10 +75,10 @@ class _Rescore(StageDoFn):
         yield shard.becomes(table, **self.measure(**measured))
 
     def _load_model(self) -> Model:
-        return load_model(self._large, self.context.second_engine())
+        return open_model(self._large, self.context.second_engine())
 
 
-def load_model(bundle: Bundle, choice: EngineChoice) -> Model:
+def open_model(bundle: Bundle, choice: EngineChoice) -> Model:
     """Loads a bundle's tokenizer and network.
 
     Raises:
