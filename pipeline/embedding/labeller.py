@@ -6,13 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from model.bundle import Bundle
 from model.engines.cascade_rules import check_pair, model_names
 from model.engines.choose import choose_engine
 from pipeline.corpus.documents import Columns, Rows, Source, document_schema
-from pipeline.stages.rescoring import Model, answer, merge_answers, unsure_rows
-from pipeline.stages.scoring import load_scorer, score_table
+from pipeline.stages.rescoring import Model, answer, merge_answers, open_model, unsure_rows
+from pipeline.stages.scoring import score_table
 from pipeline.stages.to_documents import to_documents
-from pipeline.stages.tokenizing import load_tokenizer, tokenize_table
+from pipeline.stages.tokenizing import tokenize_table
 from pipeline.worker.bundles import open_bundle
 
 ANSWERS = ("label", "score", "probabilities", "tokens", "error")
@@ -66,10 +67,10 @@ class Labeller:
             self._names = model_names(self._bundle, self._large)
             self._second = self._load(self._large)
 
-    def _load(self, bundle: Any) -> Model:
+    def _load(self, bundle: Bundle) -> Model:
         asked = self._question
         choice = choose_engine(bundle.model["kind"], asked.engine, precision=asked.precision)
-        return Model(load_tokenizer(bundle.transform_dir), load_scorer(bundle, choice))
+        return open_model(bundle, choice)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Labels rows together, in their order.
