@@ -1,7 +1,7 @@
 """What a Flex Template's launcher starts: `python main.py --input=... --model=... --output=...`.
 
 A file outside the package, since Python puts the folder of the file it starts first in its path,
-where `pipeline/corpus/schema.py` would be found as `schema`.
+where `pipeline/corpus/inputs.py` would be found as `inputs`.
 """
 
 from pipeline.launcher.command import main

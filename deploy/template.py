@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from model.values import certainty, positive, promise, row_count, share
-from pipeline.corpus.column_names import split_entries, split_names
+from pipeline.corpus.columns.names import split_entries, split_names
 from pipeline.launcher.options import ScoreOptions
 
 REQUIRED = ("input", "model", "output")

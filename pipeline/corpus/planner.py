@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline import objects, storage
+from pipeline.corpus.columns.choice import choose_columns
+from pipeline.corpus.columns.teachers import check_teachers, teachers_labels
+from pipeline.corpus.columns.types import unite
 from pipeline.corpus.documents import Columns, Facts, ReadSettings, Source, WorkItem
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.plan import Plan, is_cascade
-from pipeline.corpus.schema import check_teachers, choose_columns, teachers_labels, unite
 from pipeline.errors import BadFileError, UsageError
 
 LOOKERS = objects.CONNECTIONS  # inputs in a store that are looked into at a time

@@ -9,7 +9,7 @@ from model.console.arguments import program
 from model.engines.choose import PRECISIONS
 from model.values import certainty, positive, promise, share
 from pipeline import storage
-from pipeline.corpus.column_names import split_entries, split_names
+from pipeline.corpus.columns.names import split_entries, split_names
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset

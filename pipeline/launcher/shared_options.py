@@ -7,7 +7,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.values import positive, row_count
 from pipeline import storage
-from pipeline.corpus.column_names import split_names
+from pipeline.corpus.columns.names import split_names
 from pipeline.corpus.formats.registry import FORMATS
 
 SHARD_ROWS = 16_384

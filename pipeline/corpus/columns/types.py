@@ -1,71 +1,15 @@
-"""Which columns of the corpus are used, and of which types, settled over all its inputs."""
-
-import difflib
-import json
+"""One type for each column in use, settled over all the inputs."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.corpus.column_names import as_written, pair, shown
-from pipeline.corpus.documents import (
-    DICTIONARY,
-    METADATA_KEY,
-    PROBABILITIES,
-    Columns,
-    Facts,
-    document_schema,
-    output_schema,
-)
+from pipeline.corpus.documents import DICTIONARY, PROBABILITIES, Columns, Facts
 from pipeline.corpus.nested import is_list
 from pipeline.errors import UsageError
 
-ALL = "all"
-SHOWN_NAMES = 30  # of the columns that there are, where one is missing
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MANTISSA_BITS = {16: 11, 32: 24, 64: 53}  # whole numbers that a float of so many bits holds
 
-
 Inputs = list[tuple[str, Facts]]  # path, and what is in it
-
-
-def choose_columns(
-    inputs: Inputs,
-    text: list[str],
-    id_column: str | None,
-    carry: list[str],
-    gold: str | None,
-    cascade: bool = False,
-    probabilities: str | None = None,
-) -> Columns:
-    """Checks what a person asked for against what the inputs have.
-
-    An input whose schema is empty (a text file of no rows) has nothing to say.
-
-    Args:
-        inputs: path of each input, and what is in it.
-        text: the text columns.
-        id_column: the id column, if any.
-        carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
-        gold: the column with the true label, if any.
-        cascade: whether the output says which model decided.
-        probabilities: the column with a teacher's probabilities, if any. An input that has it
-            needs no column with the true label.
-
-    Raises:
-        UsageError: for a column that is missing or doubled, no text, or a name that is taken.
-    """
-    if not text:
-        raise UsageError("no text columns; name them with --text_columns")
-    known = [(path, facts) for path, facts in inputs if len(facts.schema)]
-    pairs = _carry_pairs([facts.schema for _, facts in known], carry, id_column)
-    columns = Columns(tuple(text), id_column, tuple(pairs), gold, probabilities)
-    for path, facts in known:
-        for name in columns.of(probabilities in facts.schema.names).names():
-            _check_column(path, facts, name)
-    if probabilities and known and not any(probabilities in f.schema.names for _, f in known):
-        raise UsageError(f"no input has a column {probabilities}")
-    _check_names([name for _, name in pairs], cascade)
-    return columns
 
 
 def unite(inputs: Inputs, columns: Columns) -> dict[str, pa.DataType]:
@@ -121,105 +65,10 @@ def _clash(name: str, one: pa.DataType, first: str, other: pa.DataType, second: 
     )
 
 
-def teachers_labels(path: str, schema: pa.Schema, column: str | None) -> tuple[str, ...] | None:
-    """The names of a teacher's labels, in the order of its probabilities.
-
-    Args:
-        path: of the input.
-        schema: its columns, and the metadata that scoring has written.
-        column: with the probabilities, if there are any.
-
-    Returns:
-        The names; None for an input without the column.
-
-    Raises:
-        UsageError: if the column holds something else, or nothing names its labels.
-    """
-    if column is None or column not in schema.names:
-        return None
-    kind = schema.field(column).type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if not is_list or not pa.types.is_floating(kind.value_type):
-        raise UsageError(f"column {column} of {path} holds no lists of probabilities but {kind}")
-    try:
-        names = json.loads((schema.metadata or {})[METADATA_KEY])["labels"]
-    except (KeyError, ValueError):
-        raise UsageError(
-            f"{path} does not name the labels of its {column}: score those texts again; "
-            "a file that python -m pipeline.score writes has the names in its footer"
-        ) from None
-    return tuple(names)
-
-
-def check_teachers(labels: list[tuple[str, tuple[str, ...] | None]]) -> None:
-    """Checks that all teachers have the same labels, in whatever order.
-
-    Args:
-        labels: path and, of a teacher's, the names of its labels.
-
-    Raises:
-        UsageError: for the first that has others.
-    """
-    known = [(path, names) for path, names in labels if names is not None]
-    for path, names in known[1:]:
-        first = known[0][1]
-        if sorted(names) != sorted(first):
-            raise UsageError(
-                f"the inputs clash: {known[0][0]} has probabilities of {', '.join(first)}, "
-                f"{path} of {', '.join(names)}"
-            )
-
-
 def _are_dictionaries(inputs: Inputs, name: str) -> bool:
     """Whether a column is a dictionary in every input that has it."""
     kinds = [facts.type_of(name) for _, facts in inputs]
     return all(pa.types.is_dictionary(kind) for kind in kinds if kind is not None)
-
-
-def _carry_pairs(
-    schemas: list[pa.Schema], carry: list[str], id_column: str | None
-) -> list[tuple[str, str]]:
-    pairs = [pair(entry) for entry in carry if entry != ALL]
-    if ALL not in carry:
-        return pairs
-    renamed = dict(pairs)  # one that is in no schema lies in another, or is reported as missing
-    names = dict.fromkeys([*(name for schema in schemas for name in schema.names), *renamed])
-    return [(name, renamed.get(name, name)) for name in names if name != id_column]
-
-
-def _check_column(path: str, facts: Facts, name: str) -> None:
-    names = facts.schema.names
-    count = names.count(name)
-    if count > 1:
-        raise UsageError(f"{path} has {count} columns called {name}")
-    if count == 0 and facts.type_of(name) is None:
-        close = difflib.get_close_matches(name, [*names, *facts.inner], n=1)
-        hint = f"; did you mean {shown(close, 1)}?" if close else _separator_hint(name, names)
-        listed = shown(names, SHOWN_NAMES)
-        raise UsageError(f"no column {shown([name], 1)} in {path}, it has {listed}{hint}")
-
-
-def _separator_hint(name: str, names: list[str]) -> str:
-    """Of a CSV file whose fields are separated by something else, which has one long column."""
-    for sign, called in SEPARATORS.items():
-        if any(name in [part.strip(' "') for part in one.split(sign)] for one in names):
-            return f"; its fields seem to be separated by {called}, newsbeam reads commas"
-    return ""
-
-
-def _check_names(names: list[str], cascade: bool) -> None:
-    taken = output_schema(document_schema({}, Columns(())), cascade).names
-    for name in names:
-        if name == "id":
-            raise UsageError("the output has a column id of its own; make it yours: --id_column id")
-        if name in taken:
-            raise UsageError(
-                f"the output has a column {name} of its own; "
-                f"carry yours under another name: --carry_columns {name}:{name}_in"
-            )
-        if names.count(name) > 1:
-            name = as_written(name)
-            raise UsageError(f"two carried columns would be called {name}; rename one: {name}:NEW")
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpus.column_names import as_written, pair, shown, split_entries, split_names
+from pipeline.corpus.columns.names import as_written, pair, shown, split_entries, split_names
 from pipeline.errors import UsageError
 
 

@@ -1,0 +1,1 @@
+"""Which columns of the corpus are used: their names, their choice, their types."""
