@@ -13,8 +13,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.console.terminal import say, silent_descriptor
 from pipeline import storage
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.plan import Plan
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.folders.lock import locked
 from pipeline.folders.overlap import apart

@@ -10,7 +10,7 @@ from typing import IO
 from model.console.arguments import Parser, program
 from model.console.terminal import say
 from pipeline import layout, storage
-from pipeline.corpus.plan import load_plan
+from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.folders import folder
 from pipeline.launcher.command import main

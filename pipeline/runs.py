@@ -7,7 +7,7 @@ from typing import Any
 from model.console.arguments import Parser, program
 from model.console.terminal import say
 from pipeline import layout, storage
-from pipeline.corpus.plan import load_plan
+from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import UsageError
 from pipeline.launcher.command import main
 from pipeline.layout import DIGEST_CHARACTERS

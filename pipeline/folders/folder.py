@@ -3,8 +3,9 @@
 from typing import Any
 
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
-from pipeline.corpus.same_run import continued, is_same, request, unfinished
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.same_run import continued, is_same, request, unfinished
+from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
 from pipeline.folders.differences import differences
 from pipeline.output.manifest import now

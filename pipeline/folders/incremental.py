@@ -16,8 +16,9 @@ from typing import Any
 from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints, fingerprint_input
-from pipeline.corpus.plan import Plan, load_plan
-from pipeline.corpus.same_run import continued
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.same_run import continued
+from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import BadFileError, UsageError
 from pipeline.folders import folder
 from pipeline.folders.series import Series, place

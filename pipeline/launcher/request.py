@@ -12,8 +12,8 @@ from model.engines.processor import has_gpu
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.languages import known_languages
-from pipeline.corpus.plan import Plan
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.folders.incremental import known_fingerprints
 from pipeline.launcher.presets import preset_engine

@@ -10,8 +10,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.bundle import Bundle
 from model.console.terminal import say
 from model.engines.processor import no_bfloat16
-from pipeline.corpus.plan import Plan, keeps_promise
-from pipeline.corpus.same_run import is_same
+from pipeline.corpus.planning.plan import Plan, keeps_promise
+from pipeline.corpus.planning.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.folders import folder
 from pipeline.folders.launch_context import run_before, write_notes

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.console.terminal import say
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.folders.incremental import (
     Series,
     check_root,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline import layout, storage
 from pipeline.corpus.documents import CARRIED, METADATA_KEY, Shard
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import NewsbeamError
 from pipeline.quality.stats import Stats, shard_stats
 

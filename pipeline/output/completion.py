@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pipeline import storage
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.layout import parse_checkpoint
 from pipeline.output.checkpoints import read_stats
 

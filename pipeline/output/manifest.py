@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.quality.drift import drift
 from pipeline.quality.evaluation import evaluate
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.corpus.documents import METADATA_KEY
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import NewsbeamError
 from pipeline.layout import part_name
 from pipeline.output.checkpoints import COMPRESSION, read_checkpoint

@@ -11,7 +11,8 @@ import uuid
 from contextlib import suppress
 
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, saved_digest
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.saved_plan import saved_digest
 
 
 def work_folder(output: str, plan: Plan) -> str:

@@ -13,7 +13,8 @@ from model.bundle import PREPARED_FORMAT, installed_versions
 from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
 from pipeline.output.work import is_link
 from pipeline.worker.failures import report_failures

@@ -9,7 +9,7 @@ import apache_beam as beam
 from model.console.terminal import silent_descriptor
 from model.tokenizers import vocabularies
 from pipeline import storage
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import UsageError
 from pipeline.preparation.prepared import word_counts_dir
 from pipeline.stages.context import RunContext

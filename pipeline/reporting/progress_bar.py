@@ -12,7 +12,7 @@ from typing import IO
 from tqdm import tqdm
 
 from model.console.terminal import say
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.reporting.humanize import count, duration, percent, plural
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from model.bundle import Bundle
 from model.engines.choose import EngineChoice
 from pipeline import layout, storage
-from pipeline.corpus.plan import Plan, load_plan
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.worker.bundles import open_bundle
 
 

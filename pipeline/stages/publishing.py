@@ -13,7 +13,7 @@ import apache_beam as beam
 
 from pipeline import layout, storage
 from pipeline.corpus.documents import LEFT_OUT
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.folders.folder import read_started
 from pipeline.folders.launch_context import read_notes

@@ -17,7 +17,8 @@ from pipeline.corpus.documents import (
 )
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.corpus.plan import Plan, stream_items
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.saved_plan import stream_items
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.stages.context import RunContext

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.corpus.documents import DICTIONARY, Columns, ReadSettings, Shard
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 from pipeline.output.manifest import manifest_of
 
 LABELS = ["Business", "Sci/Tech", "Sports", "World"]

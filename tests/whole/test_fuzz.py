@@ -13,7 +13,7 @@ from fakes import LABELS, FakeEngine, fake_tokenizer
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table

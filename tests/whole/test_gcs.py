@@ -14,7 +14,7 @@ from fakes import fake_bundle
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import LockedError, UsageError
 from pipeline.folders.lock import locked
 from pipeline.launcher.command import run_command

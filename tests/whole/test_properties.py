@@ -13,7 +13,7 @@ from fakes import LABELS, FakeEngine, fake_tokenizer
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import DICTIONARY, ReadSettings
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.output.checkpoints import find_checkpoints, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
 from pipeline.stages.reading import read_item

@@ -14,7 +14,7 @@ from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table

@@ -8,7 +8,7 @@ import pytest
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.inputs import find_inputs
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import UsageError
 
 

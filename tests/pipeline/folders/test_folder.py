@@ -10,7 +10,7 @@ from fakes import write_jsonl
 from outputs import state
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import UsageError
 from pipeline.folders import folder
 from pipeline.folders.differences import differences

@@ -11,7 +11,7 @@ import pytest
 from fakes import write_jsonl
 from pipeline import layout, storage
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.folders import folder
 from pipeline.output import moves, swap
 from pipeline.output.moves import TakenOverError

@@ -13,7 +13,7 @@ from fakes import FakeEngine, fake_tokenizer, write_jsonl
 from model.engines.scorer import Scorer
 from pipeline import storage
 from pipeline.corpus.documents import ReadSettings
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.folders import folder
 from pipeline.output import parts

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.documents import Columns, ReadSettings, Rows, Source, document_schema
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.stages.reading import read_item
 from pipeline.stages.to_documents import to_documents
 

@@ -14,7 +14,7 @@ from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import compression, lines
 from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain, without_ending
 from pipeline.corpus.formats.registry import FORMATS, by_ending
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.errors import BadFileError, UsageError
 from pipeline.stages.reading import read_item
 

@@ -50,7 +50,7 @@ def test_a_format_of_ten_lines_is_scored(toy, fake, play, tmp_path):
 def test_a_toy_file_may_grow_while_it_is_scored(toy, tmp_path):
     from pipeline.corpus.documents import ReadSettings
     from pipeline.corpus.fingerprint import check_unchanged
-    from pipeline.corpus.planner import make_plan
+    from pipeline.corpus.planning.planner import make_plan
     from pipeline.errors import BadFileError
 
     path = tmp_path / "a.bars"

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.corpus.documents import ReadSettings, WorkItem
 from pipeline.corpus.formats import tfds as tfds_format
-from pipeline.corpus.planner import make_plan
+from pipeline.corpus.planning.planner import make_plan
 from pipeline.launcher.command import run_command
 from pipeline.score import score
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import storage
 from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
-from pipeline.corpus.plan import Plan, load_plan, save_plan, saved_digest, stream_items
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest, stream_items
 
 
 def plan_of(inputs: int) -> Plan:

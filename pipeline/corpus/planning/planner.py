@@ -1,7 +1,6 @@
-"""From inputs to a plan: what is in them, and how the work is cut."""
+"""From inputs to a plan: what is in them is looked at, settled, and cut into work."""
 
 import dataclasses
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,21 +9,15 @@ from pipeline import objects, storage
 from pipeline.corpus.columns.choice import choose_columns
 from pipeline.corpus.columns.teachers import check_teachers, teachers_labels
 from pipeline.corpus.columns.types import unite
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Source, WorkItem
+from pipeline.corpus.documents import Facts, ReadSettings, Source
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.corpus.plan import Plan, is_cascade
+from pipeline.corpus.planning.cutting import cut
+from pipeline.corpus.planning.plan import Plan, is_cascade
 from pipeline.errors import BadFileError, UsageError
 
 LOOKERS = objects.CONNECTIONS  # inputs in a store that are looked into at a time
 LOCAL_LOOKERS = 4
-TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
-ITEM_SECONDS = 600.0  # and no longer to score than this, or the last worker runs alone for hours
-FEWEST_ROWS = 1024
-# A worker that enters a range of rows in its middle decodes what is before it: on average half of
-# the range. That may take a twentieth of what it then takes to score the item.
-DECODE_SECONDS = 1e-6  # a row
-DECODED_AGAIN = 1 / 20
 
 
 def make_plan(
@@ -93,7 +86,7 @@ def make_plan(
         dataclasses.replace(source, labels=names)
         for source, (_, names) in zip(sources, labels, strict=True)
     ]
-    items = _cut(sources, facts, reading, limit, on_bad_file, row_seconds)
+    items = cut(sources, facts, reading, limit, on_bad_file, row_seconds)
     return Plan(
         settings={**settings, "limit": limit},
         columns=columns,
@@ -140,72 +133,3 @@ def _reason(error: BadFileError | OSError) -> str:
     if isinstance(error, BadFileError):
         return error.reason
     return error.strerror or str(error)
-
-
-def _cut(
-    sources: list[Source],
-    facts: list[Facts],
-    reading: ReadSettings,
-    limit: int | None,
-    on_bad_file: str,
-    row_seconds: float,
-) -> list[WorkItem]:
-    items: list[WorkItem] = []
-    left = limit
-    for number, (source, fact) in enumerate(zip(sources, facts, strict=True)):
-        rows = fact.rows
-        if left is not None:
-            count, bad = (rows, None) if rows is not None else _count(source, reading, left)
-            if bad is not None and on_bad_file == "fail":
-                raise UsageError(str(bad)) from bad
-            rows = min(left, count) if bad is None else None  # read on, to report why it ends
-            left -= min(left, count)
-        if fact.rows is None:
-            ranges = [(0, rows)]  # a text file can't be entered in its middle
-        else:
-            ranges = _ranges(rows or 0, fact.shards, reading.shard_rows, row_seconds)
-        for start, length in ranges:
-            items.append(WorkItem(len(items), number, start, length))
-        if left == 0:
-            break
-    return items
-
-
-def _ranges(
-    rows: int, shards: list[int] | None, shard_rows: int, row_seconds: float
-) -> list[tuple[int, int | None]]:
-    """Start and length of the parts of one source; an empty source is one part of no rows."""
-    ranges: list[tuple[int, int | None]] = []
-    start = 0
-    for length in shards or [rows]:
-        most = _item_rows(length, shard_rows, row_seconds)
-        end = min(start + length, rows)
-        while start < end:
-            step = min(most, end - start)
-            ranges.append((start, step))
-            start += step
-    return ranges or [(0, 0)]
-
-
-def _item_rows(length: int, shard_rows: int, row_seconds: float) -> int:
-    """The rows of an item in a range of rows that can't be entered in its middle for nothing."""
-    most = shard_rows * TABLES_PER_ITEM
-    if row_seconds == 0:
-        return most
-    in_time = max(FEWEST_ROWS, int(ITEM_SECONDS / row_seconds))
-    if in_time > shard_rows:
-        in_time -= in_time % shard_rows  # whole Tables
-    worth_it = math.ceil(length / 2 * DECODE_SECONDS / (row_seconds * DECODED_AGAIN))
-    return max(min(most, in_time), worth_it)
-
-
-def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFileError | None]:
-    """Counts the rows of a text file, up to `most`; and says why it can't be read so far, if so."""
-    reader = FORMATS[source.format].reader
-    count = 0
-    try:
-        for stretch in reader.read(source.path, 0, most, Columns(()), reading, source.size):
-            count += stretch.num_rows
-    except BadFileError as error:
-        return count, error
-    return count, None

@@ -1,107 +1,26 @@
-"""The plan: what is read, with what it is scored, and how the work is cut.
+"""Plans in files: workers load them from there, since a job graph may have 10 MB and a plan more.
 
-Everything that decides the result is in it and under its digest: inputs with fingerprints, the
-bundle's digest, columns, engine, precision, token budget. So two runs with one digest give the
-same rows. A run that died is continued by its saved plan, by whoever asks for the same: see
-`same_run.py`.
-
-The plan lies in a file; the job graph holds its path only, since a graph may have 10 MB and a plan
-may have more. What of it grows with the corpus, inputs and work items, is cut: the first thousand
-inputs lie in `plan.json`, each further thousand in a file beside it, which is read only by whoever
-looks at inputs or items.
+What of a plan grows with the corpus, inputs and work items, is cut: the first thousand inputs lie
+in `plan.json`, each further thousand in a file beside it, which is read only by whoever looks at
+inputs or items.
 """
 
 import dataclasses
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.corpus.documents import (
-    Columns,
-    ReadSettings,
-    Source,
-    WorkItem,
-    document_schema,
-    output_schema,
-)
+from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
+from pipeline.corpus.planning.plan import Plan, json_values
 
 WHOLE, IN_PIECES = 1, 2  # formats; version 0.1 knows the first one only
 PIECE_SOURCES = 1000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run, before it begins.
-
-    Attributes:
-        settings: all that decides the result beside the sources, as JSON values.
-        columns: which columns are used.
-        schema: type of each column in use.
-        reading: what the formats must know.
-        sources: the inputs in the corpus' order.
-        items: the work items in the corpus' order.
-        skipped: path and reason of inputs that can't be read.
-    """
-
-    settings: dict[str, Any]
-    columns: Columns
-    schema: dict[str, pa.DataType]
-    reading: ReadSettings
-    sources: Sequence[Source]
-    items: Sequence[WorkItem]
-    skipped: list[tuple[str, str]]
-
-    def identity(self) -> dict[str, Any]:
-        """All that decides the result, as JSON values."""
-        # The labels are the bundle's. Plans of version 0.1 also said what to do with bad files,
-        # which decides whether a run ends, not what one that does end has written.
-        implied = ("on_bad_file", "labels")
-        return {
-            "settings": {k: v for k, v in self.settings.items() if k not in implied},
-            "columns": _without_none(_plain(self.columns), "probabilities"),
-            "reading": {k: v for k, v in _plain(self.reading).items() if k != "tfds_data_dir"},
-            "sources": [[source.path, source.fingerprint] for source in self.sources],
-            "skipped": [path for path, _ in self.skipped],
-        }
-
-    def output_schema(self) -> pa.Schema:
-        """The columns of what is published."""
-        documents = document_schema(self.schema, self.columns)
-        return output_schema(documents, is_cascade(self.settings))
-
-    def origin(self) -> dict[str, Any]:
-        """What every file that is written says, in its footer, of where its labels come from."""
-        wanted = ("bundle", "version", "labels")  # no labels: a run that an older version began
-        return {name: self.settings[name] for name in wanted if name in self.settings}
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """SHA-256 of `identity()`, in hexadecimal digits."""
-        text = json.dumps(self.identity(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def rows(self) -> int | None:
-        """The rows of all sources together, if that is known."""
-        counts = [item.rows for item in self.items]
-        return None if None in counts else sum(c for c in counts if c is not None)
-
-
-def is_cascade(settings: dict[str, Any]) -> bool:
-    """Whether a second bundle labels the rows of which the first is unsure."""
-    return "then" in settings
-
-
-def keeps_promise(settings: dict[str, Any]) -> bool:
-    """Whether a cascade's threshold is chosen by the run itself, from the corpus."""
-    return "agreement" in settings
 
 
 def save_plan(plan: Plan, path: str) -> None:
@@ -115,9 +34,9 @@ def save_plan(plan: Plan, path: str) -> None:
         "format": IN_PIECES if more else WHOLE,
         "digest": plan.digest,
         "settings": plan.settings,
-        "columns": _plain(plan.columns),
+        "columns": json_values(plan.columns),
         "schema": pa.schema(list(plan.schema.items())).serialize().to_pybytes().hex(),
-        "reading": _plain(plan.reading),
+        "reading": json_values(plan.reading),
         **pieces[0],
         **({"more": more} if more else {}),
         "skipped": plan.skipped,
@@ -244,14 +163,5 @@ def _source(values: list[Any]) -> Source:
     return dataclasses.replace(source, labels=tuple(source.labels)) if source.labels else source
 
 
-def _without_none(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Leaves out what isn't used, so that plans of versions which didn't have it stay the same."""
-    return {key: value for key, value in values.items() if key != name or value is not None}
-
-
 def _values(one: Source | WorkItem) -> list[Any]:
     return [getattr(one, field.name) for field in dataclasses.fields(one)]
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(value)))

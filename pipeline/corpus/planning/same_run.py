@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_prefix
-from pipeline.corpus.plan import Plan
+from pipeline.corpus.planning.plan import Plan
 
 ASKED = ("engine", "precision", "input_format")
 DEFAULTS = {"engine": "auto", "precision": "float32", "input_format": None}
