@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings, Source
 from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.sources import ReadSettings, Source
 from pipeline.errors import BadFileError
 
 # A file that was changed a moment ago may change again within the clock's resolution.

@@ -9,7 +9,8 @@ import pyarrow as pa
 from model.bundle import Bundle
 from model.engines.cascade_rules import check_pair, model_names
 from model.engines.choose import choose_engine
-from pipeline.corpus.documents import Columns, Rows, Source, document_schema
+from pipeline.corpus.documents import document_schema
+from pipeline.corpus.sources import Columns, Rows, Source
 from pipeline.stages.rescoring import Model, answer, merge_answers, open_model, unsure_rows
 from pipeline.stages.scoring import score_table
 from pipeline.stages.to_documents import to_documents

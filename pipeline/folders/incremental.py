@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline import layout, storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints, fingerprint_input
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.same_run import continued
 from pipeline.corpus.planning.saved_plan import load_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import BadFileError, UsageError
 from pipeline.folders import folder
 from pipeline.folders.series import Series, place

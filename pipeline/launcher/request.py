@@ -9,11 +9,11 @@ from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.languages import known_languages
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.folders.incremental import known_fingerprints
 from pipeline.launcher.presets import preset_engine

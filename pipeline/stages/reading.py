@@ -7,18 +7,12 @@ from dataclasses import dataclass
 import apache_beam as beam
 import pyarrow as pa
 
-from pipeline.corpus.documents import (
-    Columns,
-    Rows,
-    Shard,
-    Source,
-    WorkItem,
-    document_schema,
-)
+from pipeline.corpus.documents import Shard, document_schema
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import stream_items
+from pipeline.corpus.sources import Columns, Rows, Source, WorkItem
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.stages.context import RunContext

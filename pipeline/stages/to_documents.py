@@ -4,17 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus.documents import (
-    AS_TEXT,
-    BLANK,
-    CARRIED,
-    ENCODING,
-    PROBABILITIES,
-    Columns,
-    Rows,
-    Source,
-)
+from pipeline.corpus.documents import BLANK, CARRIED, ENCODING, PROBABILITIES
 from pipeline.corpus.nested import is_list
+from pipeline.corpus.sources import AS_TEXT, Columns, Rows, Source
 from pipeline.errors import BadFileError
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus.documents import DICTIONARY, Columns, ReadSettings, Shard
+from pipeline.corpus.documents import DICTIONARY, Shard
 from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.output.manifest import manifest_of
 
 LABELS = ["Business", "Sci/Tech", "Sports", "World"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import save_plan
+from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.output.checkpoints import write_checkpoint
 from pipeline.output.completion import Done, FinishedWork, bytes_of_row

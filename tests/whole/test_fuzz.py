@@ -12,8 +12,8 @@ import pytest
 from fakes import LABELS, FakeEngine, fake_tokenizer
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table

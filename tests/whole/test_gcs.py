@@ -12,9 +12,9 @@ from gcp_storage_emulator.handlers import objects
 import gcs
 from fakes import fake_bundle
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import LockedError, UsageError
 from pipeline.folders.lock import locked
 from pipeline.launcher.command import run_command

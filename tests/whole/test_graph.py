@@ -6,9 +6,9 @@ import pytest
 
 from model.engines.choose import EngineChoice
 from pipeline import layout, storage
-from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import save_plan, stream_items
+from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.output.work import work_folder
 from pipeline.score import build

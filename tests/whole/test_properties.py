@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from fakes import LABELS, FakeEngine, fake_tokenizer
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
-from pipeline.corpus.documents import DICTIONARY, ReadSettings
+from pipeline.corpus.documents import DICTIONARY
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.output.checkpoints import find_checkpoints, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
 from pipeline.stages.reading import read_item

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline import storage
-from pipeline.corpus.documents import Facts, ReadSettings
 from pipeline.corpus.fingerprint import Seen
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.planning.saved_plan import PIECE_SOURCES, load_plan, save_plan, stream_items
+from pipeline.corpus.sources import Facts, ReadSettings
 from pipeline.output.checkpoints import find_checkpoints
 from pipeline.output.parts import PART_BYTES, plan_parts
 from pipeline.stages import publishing

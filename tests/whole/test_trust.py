@@ -9,9 +9,9 @@ import pytest
 
 from fakes import fake_bundle
 from model.bundle import load_bundle
-from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import UsageError
 from pipeline.stages.context import RunContext
 from pipeline.stages.scoring import ScoreDocuments

@@ -5,7 +5,8 @@ import difflib
 import pyarrow as pa
 
 from pipeline.corpus.columns.names import as_written, pair, shown
-from pipeline.corpus.documents import Columns, Facts, document_schema, output_schema
+from pipeline.corpus.documents import document_schema, output_schema
+from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
 ALL = "all"

@@ -3,8 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.corpus.documents import DICTIONARY, PROBABILITIES, Columns, Facts
+from pipeline.corpus.documents import DICTIONARY, PROBABILITIES
 from pipeline.corpus.nested import is_list
+from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
 MANTISSA_BITS = {16: 11, 32: 24, 64: 53}  # whole numbers that a float of so many bits holds

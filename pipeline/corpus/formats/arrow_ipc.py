@@ -12,9 +12,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.damage import damage_named
 from pipeline.corpus.nested import find_path, pick
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 FILE_MAGIC = b"ARROW1"

@@ -15,9 +15,9 @@ import pyarrow as pa
 import zstandard
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.damage import damage_named
 from pipeline.corpus.nested import find_path, pick
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 
 TABLE_BYTES = 32 << 20  # of blocks, decoded at a time
 

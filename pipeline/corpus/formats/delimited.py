@@ -14,8 +14,9 @@ from itertools import islice
 
 import pyarrow as pa
 
-from pipeline.corpus.documents import ENCODING, FIELDS, QUOTE, Columns, Facts, ReadSettings, Rows
+from pipeline.corpus.documents import ENCODING, FIELDS, QUOTE
 from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError, UsageError
 
 QUOTE_BYTES = 1 << 20

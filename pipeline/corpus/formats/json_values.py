@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.compression import before, read_some
 from pipeline.corpus.formats.jsonl import look_at, rows_of
 from pipeline.corpus.formats.lines import (
@@ -19,6 +18,7 @@ from pipeline.corpus.formats.lines import (
     lines_of,
     open_text,
 )
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 READ_BYTES = 1 << 20

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from pipeline.corpus.documents import AS_TEXT, ENCODING, JSON, Columns, Facts, ReadSettings, Rows
+from pipeline.corpus.documents import ENCODING, JSON
 from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
 from pipeline.corpus.nested import get, names_inside
+from pipeline.corpus.sources import AS_TEXT, Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 SAMPLE_LINES = 1000  # read to learn which keys there are

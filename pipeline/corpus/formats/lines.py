@@ -10,8 +10,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.corpus.documents import Rows
 from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain
+from pipeline.corpus.sources import Rows
 from pipeline.errors import BadFileError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

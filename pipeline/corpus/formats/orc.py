@@ -12,9 +12,9 @@ import pyarrow as pa
 from pyarrow import orc
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.damage import damage_named
 from pipeline.corpus.nested import pick
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 # Field numbers in https://orc.apache.org/specification/ORCv1/

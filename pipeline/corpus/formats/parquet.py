@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats.damage import damage_named
 from pipeline.corpus.nested import pick
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 BATCH_BYTES = 32 << 20  # decoded at a time: rows of a megabyte must not add up to gigabytes

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
 from pipeline.corpus.formats import (
     arrow_ipc,
     avro,
@@ -17,6 +16,7 @@ from pipeline.corpus.formats import (
 )
 from pipeline.corpus.formats.archives import warc
 from pipeline.corpus.formats.compression import without_ending
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 
 
 class Reader(Protocol):

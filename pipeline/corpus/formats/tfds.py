@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Rows
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError, UsageError
 
 PREFIX = "tfds:"

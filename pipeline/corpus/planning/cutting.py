@@ -2,8 +2,8 @@
 
 import math
 
-from pipeline.corpus.documents import Columns, Facts, ReadSettings, Source, WorkItem
 from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Source, WorkItem
 from pipeline.errors import BadFileError, UsageError
 
 TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it

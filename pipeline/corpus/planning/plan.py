@@ -16,14 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.corpus.documents import (
-    Columns,
-    ReadSettings,
-    Source,
-    WorkItem,
-    document_schema,
-    output_schema,
-)
+from pipeline.corpus.documents import document_schema, output_schema
+from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pipeline import objects, storage
 from pipeline.corpus.columns.choice import choose_columns
 from pipeline.corpus.columns.teachers import check_teachers, teachers_labels
 from pipeline.corpus.columns.types import unite
-from pipeline.corpus.documents import Facts, ReadSettings, Source
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.cutting import cut
 from pipeline.corpus.planning.plan import Plan, is_cascade
+from pipeline.corpus.sources import Facts, ReadSettings, Source
 from pipeline.errors import BadFileError, UsageError
 
 LOOKERS = objects.CONNECTIONS  # inputs in a store that are looked into at a time

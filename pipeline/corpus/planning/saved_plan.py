@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.planning.plan import Plan, json_values
+from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 
 WHOLE, IN_PIECES = 1, 2  # formats; version 0.1 knows the first one only
 PIECE_SOURCES = 1000

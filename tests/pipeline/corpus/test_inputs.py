@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 
 

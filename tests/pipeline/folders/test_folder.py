@@ -9,8 +9,8 @@ import pytest
 from fakes import write_jsonl
 from outputs import state
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.folders import folder
 from pipeline.folders.differences import differences

@@ -10,8 +10,8 @@ import pytest
 
 from fakes import write_jsonl
 from pipeline import layout, storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.folders import folder
 from pipeline.output import moves, swap
 from pipeline.output.moves import TakenOverError

@@ -12,8 +12,8 @@ import pytest
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
 from model.engines.scorer import Scorer
 from pipeline import storage
-from pipeline.corpus.documents import ReadSettings
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.folders import folder
 from pipeline.output import parts

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.documents import Columns, ReadSettings, Rows, Source, document_schema
+from pipeline.corpus.documents import document_schema
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import Columns, ReadSettings, Rows, Source
 from pipeline.stages.reading import read_item
 from pipeline.stages.to_documents import to_documents
 

@@ -13,16 +13,7 @@ import pyarrow as pa
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
 from pipeline import storage
-from pipeline.corpus.documents import (
-    HTTP,
-    NO_TEXT,
-    NOT_HTML,
-    RECORD,
-    Columns,
-    Facts,
-    ReadSettings,
-    Rows,
-)
+from pipeline.corpus.documents import HTTP, NO_TEXT, NOT_HTML, RECORD
 from pipeline.corpus.formats.archives.warc_records import (
     BEGINNING,
     MAGIC,
@@ -33,6 +24,7 @@ from pipeline.corpus.formats.archives.warc_records import (
 from pipeline.corpus.formats.archives.web_page import article
 from pipeline.corpus.formats.compression import DECODING_ERRORS
 from pipeline.corpus.formats.lines import gather_rows
+from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
 COLUMNS = ("url", "date", "title", "text", "http_status", "content_type")

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.corpus.columns.choice import choose_columns
-from pipeline.corpus.documents import Columns, Facts
+from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
 NEWS = pa.schema([("id", pa.int32()), ("title", pa.large_string()), ("label", pa.string())])

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.corpus.columns.types import unite as unite_facts
-from pipeline.corpus.documents import DICTIONARY, Columns, Facts
+from pipeline.corpus.documents import DICTIONARY
+from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
 NEWS = pa.schema([("id", pa.int32()), ("title", pa.large_string()), ("label", pa.string())])

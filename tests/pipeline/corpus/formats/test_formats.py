@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import delimited, jsonl, parquet
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError, UsageError
 
 SETTINGS = ReadSettings(shard_rows=4)

@@ -7,9 +7,9 @@ import random
 import orjson
 import pytest
 
-from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import json_values
 from pipeline.corpus.formats.json_values import read_values
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError
 
 SETTINGS = ReadSettings(shard_rows=4)

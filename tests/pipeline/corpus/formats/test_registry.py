@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from outputs import manifest, rows
-from pipeline.corpus.documents import Facts, Rows
 from pipeline.corpus.formats.registry import FORMATS, Format, by_ending, by_prefix
+from pipeline.corpus.sources import Facts, Rows
 from pipeline.launcher.command import run_command
 from pipeline.score import score
 
@@ -48,9 +48,9 @@ def test_a_format_of_ten_lines_is_scored(toy, fake, play, tmp_path):
 
 
 def test_a_toy_file_may_grow_while_it_is_scored(toy, tmp_path):
-    from pipeline.corpus.documents import ReadSettings
     from pipeline.corpus.fingerprint import check_unchanged
     from pipeline.corpus.planning.planner import make_plan
+    from pipeline.corpus.sources import ReadSettings
     from pipeline.errors import BadFileError
 
     path = tmp_path / "a.bars"

@@ -15,11 +15,11 @@ import zstandard
 from pyarrow import orc as pa_orc
 
 from outputs import rows
-from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats import arrow_ipc, avro, orc
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError, UsageError
 from pipeline.launcher.command import run_command
 from pipeline.score import score

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.documents import ReadSettings, WorkItem
 from pipeline.corpus.formats import tfds as tfds_format
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.sources import ReadSettings, WorkItem
 from pipeline.launcher.command import run_command
 from pipeline.score import score
 

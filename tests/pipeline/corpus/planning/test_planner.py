@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.documents import ReadSettings, WorkItem
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan
+from pipeline.corpus.sources import ReadSettings, WorkItem
 from pipeline.errors import UsageError
 from pipeline.stages.reading import read_item
 

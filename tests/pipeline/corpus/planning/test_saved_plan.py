@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline import storage
-from pipeline.corpus.documents import Columns, ReadSettings, Source, WorkItem
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest, stream_items
+from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 
 
 def plan_of(inputs: int) -> Plan:

@@ -8,8 +8,8 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from fakes import fake_bundle
 from outputs import manifest, rows
-from pipeline.corpus.documents import Columns, ReadSettings
 from pipeline.corpus.formats.archives import warc
+from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError
 from pipeline.launcher.command import run_command
 from pipeline.score import score
