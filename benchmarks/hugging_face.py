@@ -35,7 +35,7 @@ def export(model: str, backbone: str, output: str) -> None:
     from keras_hub.src.utils.transformers import convert_bert
     from safetensors.numpy import load_file, save_file
 
-    from model.bundle import load_bundle
+    from model.bundle.load import load_bundle
     from model.networks.registry import build_network
 
     saved = load_bundle(model)

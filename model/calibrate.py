@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.bundle import Bundle, check_output, load_bundle, save_again
+from model.bundle.load import Bundle, load_bundle
+from model.bundle.save import check_output, save_again
 from model.commands import import_keras, run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import say

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from model.bundle import Bundle, load_bundle
+from model.bundle.load import Bundle, load_bundle
 from model.commands import run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import say

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable
 
-from model.bundle import BundleError
+from model.bundle.load import BundleError
 from model.console.arguments import say_error
 from model.console.terminal import ready_streams, silent_descriptor
 

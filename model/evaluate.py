@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.bundle import Bundle, load_bundle, record_metrics
+from model.bundle.load import Bundle, load_bundle
+from model.bundle.save import record_metrics
 from model.commands import run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import say

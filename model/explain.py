@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import bundle
+from model.bundle.load import load_bundle
 from model.commands import import_keras, run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import say
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = flags.parse_args(arguments)
 
     def command() -> None:
-        saved = bundle.load_bundle(options.model)
+        saved = load_bundle(options.model)
         import_keras()
         from model.inspection.page import explain
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import bundle
+from model.bundle.load import Bundle, BundleError
+from model.bundle.prepared import read_prepared
+from model.bundle.save import check_output, save_bundle
 from model.commands import import_keras, run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import first_line, say
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("model.export", command)
 
 
-def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> bundle.Bundle:
+def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> Bundle:
     """Makes a bundle of what `model.train` wrote without TensorFlow.
 
     Args:
@@ -47,11 +49,11 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
     Raises:
         BundleError: A folder is not what it should be, or the two don't belong together.
     """
-    bundle.check_output(output)
+    check_output(output)
     trained, weights_file = weights.read_weights(weights_dir)
-    description = bundle.read_prepared(prepared)
+    description = read_prepared(prepared)
     if list(description["labels"]) != list(trained.labels):
-        raise bundle.BundleError(
+        raise BundleError(
             f"{weights_dir} was trained on the labels {', '.join(trained.labels)}, "
             f"but {prepared} has {', '.join(description['labels'])}"
         )
@@ -62,11 +64,11 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
     try:
         network.load_weights(weights_file)
     except (OSError, ValueError) as error:
-        raise bundle.BundleError(
+        raise BundleError(
             f"{weights_file} does not fit the network that {weights_dir} describes: "
             f"{first_line(error)}"
         ) from error
-    return bundle.save_bundle(
+    return save_bundle(
         output,
         prepared=prepared,
         network=network,

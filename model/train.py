@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model import bundle
+from model.bundle import save as bundle
+from model.bundle.prepared import read_prepared
 from model.commands import choose_backend, import_keras, run_command
 from model.console.terminal import say
 from model.training import weights
@@ -42,7 +43,7 @@ def train(options: argparse.Namespace) -> None:
     """
     backend = choose_backend()
     (bundle if backend == "tensorflow" else weights).check_output(options.output)
-    description = bundle.read_prepared(options.prepared)
+    description = read_prepared(options.prepared)
     check_options(options)
 
     import_keras(backend)

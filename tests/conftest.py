@@ -106,7 +106,7 @@ def toy_prepared(toy_transform) -> str:
 @pytest.fixture(scope="session")
 def toy_bundle(toy_prepared, tmp_path_factory):
     """A bundle that labels texts of the ten words, quickly and with some variety."""
-    from model.bundle import save_bundle
+    from model.bundle.save import save_bundle
 
     network, spec = toy_network()
     return save_bundle(

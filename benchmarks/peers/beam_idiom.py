@@ -20,7 +20,7 @@ from apache_beam.ml.inference.base import (
 )
 
 from benchmarks.peers.keras_padded import padded
-from model.bundle import Bundle, load_bundle
+from model.bundle.load import Bundle, load_bundle
 
 BATCH = {"min_batch_size": 32, "max_batch_size": 256}
 

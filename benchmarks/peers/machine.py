@@ -24,7 +24,7 @@ MOST_ROWS = 20_000
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Rates in operations a second, and the operations of one document of the corpus."""
-    from model.bundle import load_bundle
+    from model.bundle.load import load_bundle
     from model.engines.processor import no_bfloat16
     from model.tokenizers.tokenizer import Tokenizer
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 
 DIGEST_CHARACTERS = 8
 

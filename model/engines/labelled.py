@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.choose import EngineChoice
 from model.engines.loading import load_scorer, load_tokenizer
 

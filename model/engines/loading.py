@@ -6,7 +6,7 @@ from contextlib import nullcontext, suppress
 
 import pyarrow as pa
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.console.terminal import silent_descriptor
 from model.engines.choose import EngineChoice
 from model.engines.processor import cores, has_gpu, no_bfloat16

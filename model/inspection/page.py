@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle import Bundle, BundleError
+from model.bundle.load import Bundle, BundleError
 from model.inspection.heads import heat_map
 
 SPECIAL_TOKENS = ("[CLS]", "[SEP]")

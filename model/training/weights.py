@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from model.bundle import BundleError
+from model.bundle.load import BundleError
 
 DESCRIPTION = "training.json"
 WEIGHTS = "model.weights.h5"
@@ -20,7 +20,7 @@ WEIGHTS = "model.weights.h5"
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What is known of a trained network; the names are those of `model.bundle.Bundle`.
+    """What is known of a trained network; the names are those of `model.bundle.load.Bundle`.
 
     `name` is empty if it was given none.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.cascade_rules import check_pair, model_names
 from model.engines.choose import choose_engine
 from pipeline.corpus.documents import document_schema

@@ -6,7 +6,7 @@ bundle or look for earlier runs itself.
 
 from typing import Any
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.cascade_rules import model_names
 from pipeline import layout, storage
 from pipeline.output.published import published_manifest

@@ -4,7 +4,7 @@ import argparse
 import functools
 from typing import Any
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.cost import row_seconds

@@ -7,7 +7,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.console.terminal import say
 from model.engines.processor import no_bfloat16
 from pipeline.corpus.planning.plan import Plan, keeps_promise

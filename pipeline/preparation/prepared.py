@@ -9,7 +9,8 @@ DIR/_work/              the plan of a run that is not finished
 import re
 from typing import Any
 
-from model.bundle import PREPARED_FORMAT, installed_versions
+from model.bundle.prepared import PREPARED_FORMAT
+from model.bundle.save import installed_versions
 from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
 from pipeline import layout, storage

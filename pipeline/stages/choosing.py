@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.agreement import fewest_rows, sample_size, settle
 from model.engines.choose import EngineChoice
 from pipeline import storage

@@ -6,7 +6,7 @@ Everything that decides the result stands in the plan, which workers read from t
 import math
 from dataclasses import dataclass
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.choose import EngineChoice
 from pipeline import layout, storage
 from pipeline.corpus.planning.plan import Plan

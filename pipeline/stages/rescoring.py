@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines.cascade_rules import check_pair, is_unsure, model_names
 from model.engines.choose import EngineChoice
 from model.engines.loading import Tokenize

@@ -17,7 +17,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
-from model.bundle import Bundle
+from model.bundle.load import Bundle
 from model.engines import loading
 from model.engines.choose import EngineChoice
 from model.engines.scorer import EngineError, Scorer

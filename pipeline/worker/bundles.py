@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from functools import lru_cache
 
-from model.bundle import Bundle, BundleError, load_bundle
+from model.bundle.load import Bundle, BundleError, load_bundle
 from model.disk import private_folder
 from pipeline import storage
 from pipeline.errors import UsageError

@@ -2,7 +2,7 @@
 
 import re
 
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from places import ROOT
 
 FOLDER = ROOT / "bundles" / "agnews-transformer"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.calibrate import main
 from model.engines.choose import choose_engine
 from model.engines.labelled import Labeller
@@ -86,7 +86,7 @@ def test_in_its_own_folder_and_again_it_is_the_same_map(calibrated_toy, corpus, 
 
 
 def test_figures_of_the_old_probabilities_are_taken_away(toy_bundle, corpus, tmp_path):
-    from model.bundle import record_metrics
+    from model.bundle.save import record_metrics
 
     folder = shutil.copytree(toy_bundle.path, tmp_path / "toy")
     record_metrics(load_bundle(folder), {"test": {"accuracy": 0.5, "rows": 9, "loss": 2.0}})

@@ -126,7 +126,7 @@ def test_a_score_that_reads_like_the_threshold_is_not_below_it():
 @pytest.fixture(scope="module")
 def large_bundle(toy_bert, toy_bert_prepared, tmp_path_factory):
     """A toy BERT with the labels of `toy_bundle` in reverse."""
-    from model.bundle import save_bundle
+    from model.bundle.save import save_bundle
     from model.networks import bert
     from model.training.hugging_face import load_backbone
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from model import commands, train
-from model.bundle import BundleError
+from model.bundle.load import BundleError
 from places import ROOT
 
 

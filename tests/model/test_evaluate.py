@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from model import evaluate
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.training.measures import measure
 from places import ROOT
 from toys import TOY_TEXTS

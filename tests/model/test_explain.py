@@ -8,7 +8,8 @@ import pytest
 
 from bert_toys import TOY_DISTILBERT_CONFIG, write_bert
 from model import explain
-from model.bundle import load_bundle, save_bundle
+from model.bundle.load import load_bundle
+from model.bundle.save import save_bundle
 from model.inspection.inside import integrated_gradients, look_inside
 from model.networks import bert
 from model.training.hugging_face import load_backbone

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model import export
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.networks.bert import build_bert
 from model.networks.registry import build_network
 from model.training import weights

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from model import train
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.data.batches import LengthGroupedBatches
 from model.data.examples import read_examples, split
 from model.training.weights import read_weights

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.bundle import read_prepared
+from model.bundle.prepared import read_prepared
 from model.data.examples import read_examples
 from model.data.held_out import text_hashes
 from model.tokenizers.tokenizer import Tokenizer

@@ -229,7 +229,7 @@ def test_another_run_is_refused_and_overwritten(tmp_path, toy_bundle, capsys):
 
 
 def test_agnews_in_three_formats_by_the_shipped_bundle(agnews, tmp_path):
-    from model.bundle import load_bundle
+    from model.bundle.load import load_bundle
 
     shipped = load_bundle(ROOT / "bundles" / "agnews-transformer")
     table = pq.read_table(agnews / "test.parquet")

@@ -62,7 +62,7 @@ def test_the_installed_package_works_from_another_folder(tmp_path):
         [
             sys.executable,
             "-c",
-            "import model.bundle, pipeline.corpus.documents; print(model.bundle.__file__)",
+            "import model.bundle.load as one, pipeline.corpus.documents; print(one.__file__)",
         ],
         cwd=elsewhere,
         env=environment,

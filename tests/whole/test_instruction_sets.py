@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.engines.choose import EngineChoice
 from model.engines.loading import load_engine
 from model.engines.processor import CPUINFO, no_bfloat16

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from pages_of_docs import recipes
 from places import ROOT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import fake_bundle
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan
 from pipeline.corpus.sources import Columns, ReadSettings

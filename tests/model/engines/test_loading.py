@@ -36,7 +36,7 @@ def test_tensorflow_comes_without_keras():
 )
 def test_all_who_score_with_tensorflow_give_a_batch_one_core(load, toy_bundle):
     said = printed(
-        "from model.bundle import load_bundle\n"
+        "from model.bundle.load import load_bundle\n"
         "from model.engines.choose import choose_engine\n"
         f"bundle = load_bundle({toy_bundle.path!r})\n"
         "choice = choose_engine(bundle.model['kind'], 'tensorflow')\n"

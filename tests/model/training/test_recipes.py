@@ -9,7 +9,7 @@ import pytest
 
 from bert_toys import TOY_BERT_CONFIG, TOY_BERT_VOCABULARY, toy_tensors, write_bert
 from model import train
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from model.data.batches import LengthGroupedBatches
 from model.data.examples import read_examples
 from model.data.features import FeatureBatches

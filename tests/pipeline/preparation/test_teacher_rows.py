@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.bundle import read_prepared
+from model.bundle.prepared import read_prepared
 from model.data.held_out import text_hashes
 from pipeline.launcher.command import run_command
 from pipeline.prepare import prepare

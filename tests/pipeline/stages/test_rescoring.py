@@ -10,7 +10,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from pytest import approx
 
 from fakes import LABELS, FakeEngine, fake_bundle, write_jsonl
-from model.bundle import load_bundle
+from model.bundle.load import load_bundle
 from outputs import manifest, rows
 from pipeline.folders import folder
 from pipeline.folders.launch_context import write_notes

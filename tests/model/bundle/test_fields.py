@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.bundle import BundleError, load_bundle
+from model.bundle.load import BundleError, load_bundle
 from places import ROOT
 
 SHIPPED = ROOT / "bundles" / "agnews-transformer"
