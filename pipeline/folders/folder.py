@@ -8,6 +8,7 @@ from pipeline.corpus.planning.same_run import continued, is_same, request, unfin
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
 from pipeline.folders.differences import differences
+from pipeline.output.into_table import with_slot
 from pipeline.output.manifest import now
 from pipeline.output.parts import plan_of_part
 from pipeline.output.published import Published, named_parts, published
@@ -56,7 +57,7 @@ def enter(
     _refuse_unexpected(output, there, works)
     if not overwrite:
         _refuse(output, plan, there, works)
-    _begin(work, plan, model, there, notes or {})
+    _begin(work, plan, model, there, with_slot(notes or {}, output, there and there.commit))
     for other in works if overwrite else []:
         if layout.last_part(other) != layout.last_part(work):
             _give_up(output, other, there)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pipeline import layout, storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.output.manifest_shape import SERIES, misfit
-from pipeline.output.published import damaged_manifest, readable_manifest
+from pipeline.output.published import damaged_manifest, gave_nothing, readable_manifest
 
 TIME = "%Y%m%dT%H%M%SZ"
 
@@ -81,15 +81,9 @@ class Series:
                 raise damaged_manifest(self.run_folder(run), "series")
             for path, fingerprint in manifest["plan"]["sources"]:
                 done = Done(run, path, fingerprint, series["options"])
-                if not _gave_nothing(path, manifest):
+                if not gave_nothing(path, manifest):
                     done_by_place[place(path, series["working_folder"])] = done
         return done_by_place
-
-
-def _gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
-    """Whether an input could not be read at all; it is tried again until it can."""
-    bad = {one["path"] for one in manifest["bad_files"]}
-    return path in bad and not manifest["stats"]["sources"].get(path, {}).get("rows")
 
 
 def place(path: str, working_folder: str | None = None) -> str:

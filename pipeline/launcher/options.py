@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
 from pipeline.launcher.shared_options import NewsbeamOptions, add_corpus_arguments
+from pipeline.launcher.table_target import add_table_arguments
 
 
 class ScoreOptions(NewsbeamOptions):
@@ -101,6 +102,7 @@ class ScoreOptions(NewsbeamOptions):
         columns.add_argument(
             "--gold_column", metavar="A", help="the column with the true label, to be compared"
         )
+        add_table_arguments(parser)
         bounds = parser.add_argument_group("bounds")
         bounds.add_argument(
             "--max_error_rate",

@@ -17,6 +17,7 @@ from pipeline.folders import folder
 from pipeline.folders.launch_context import run_before, write_notes
 from pipeline.folders.lock import Check
 from pipeline.launcher.launch import detaches, hand_over, run_to_end
+from pipeline.launcher.table_target import TableTarget
 from pipeline.output.published import published_manifest, readable_manifest, telling_of
 from pipeline.output.work import work_folder
 from pipeline.reporting.progress_bar import showing_progress
@@ -35,6 +36,7 @@ class Run:
         output: the folder that it publishes to, locked.
         plan: what this command would do in an empty folder; work that was begun goes on by its own.
         notes: what else the manifest is to say.
+        table: the table that it goes into, if any.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Run:
         output: str,
         plan: Plan,
         notes: dict[str, Any] | None = None,
+        table: TableTarget | None = None,
     ):
         self._options, self._beam_options, self._bundles = options, beam_options, bundles
-        self._output, self._notes = output, notes
+        self._output, self._table = output, table
+        self._notes = {**(notes or {}), **({"table": table.note()} if table else {})}
         self._plan = folder.saved_plan(output, plan, options.overwrite)
         self._started = time.monotonic()
         self.is_new = True
@@ -72,12 +76,16 @@ class Run:
         """
         options = self._options
         self._check_processor()
+        if self._table is not None:
+            self._table.check(self._plan)
         self.is_new = folder.enter(
             self._output, self._plan, options.model, options.overwrite, self._notes
         )
         if self.is_new:
             bundle, then = self._bundles
             write_notes(self.context.work, bundle, run_before(self._output), then, options.then)
+        elif self._table is not None:
+            self._table.catch_up([self._output])
         return self.is_new
 
     def carry_out(self, pipeline: beam.Pipeline, check_lock: Check) -> None:

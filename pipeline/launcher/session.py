@@ -24,6 +24,7 @@ from pipeline.folders.overlap import apart
 from pipeline.launcher.launch import detaches
 from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
 from pipeline.launcher.run import Run
+from pipeline.launcher.table_target import TableTarget
 from pipeline.worker.bundles import open_bundle
 
 
@@ -44,6 +45,7 @@ class Session:
         self.then = second_bundle(options, self.bundle)
         inputs = find_inputs(options.input, options.input_format)
         self.inputs = apart(options.input, inputs, options.output)
+        self.table = TableTarget(options) if options.table else None
 
     def runs(self) -> Iterator[Run]:
         """The runs, each planned when the one before it has been carried out.
@@ -63,6 +65,8 @@ class Session:
         check_root(root)
         options = chosen_options(self.options, self.bundle, self.then)
         series = Series(root, self.bundle.digest, options)
+        if self.table is not None:
+            self.table.catch_up([series.run_folder(run) for run in series.runs()])
         were_dead = False
         for path, plan, notes in dead_runs(series, self._plan):
             were_dead = True
@@ -87,4 +91,5 @@ class Session:
         return plan_run(self.options, self.bundle, inputs, self.then)
 
     def _run(self, output: str, plan: Plan, notes: dict[str, Any] | None = None) -> Run:
-        return Run(self.options, self.beam_options, (self.bundle, self.then), output, plan, notes)
+        bundles = (self.bundle, self.then)
+        return Run(self.options, self.beam_options, bundles, output, plan, notes, self.table)

@@ -55,7 +55,7 @@ def manifest_of(
         "bundle": bundle,
         **{key: notes[key] for key in ("then", "threshold") if key in notes},
         "plan": {"digest": plan.digest, **plan.identity()},
-        **{key: started[key] for key in ("series", "replaces") if key in started},
+        **{key: started[key] for key in ("series", "replaces", "table") if key in started},
         "rows": rows,
         "labelled": labelled,
         "in_error": rows - labelled,

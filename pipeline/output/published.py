@@ -110,3 +110,9 @@ def named_parts(manifest: dict[str, Any]) -> list[str]:
     """The names of the parts in a manifest."""
     names = [part["name"] for part in manifest.get("parts", [])]
     return [name for name in names if layout.is_part(name)]  # whatever somebody wrote into it
+
+
+def gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
+    """Whether an input could not be read at all; it is tried again until it can."""
+    bad = {one["path"] for one in manifest["bad_files"]}
+    return path in bad and not manifest["stats"]["sources"].get(path, {}).get("rows")

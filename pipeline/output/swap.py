@@ -4,10 +4,11 @@ The steps, of which each may be the last that a process lives to do:
 
 1. A folder in the work folder gets all that is to be published, its record last. From then on the
    run is decided: whoever comes next finishes it.
-2. Other attempts, of this run or another, are taken over and so ended.
-3. `_SUCCESS` goes, then the parts that the manifest names.
-4. The new parts come, then manifest and page, then `_SUCCESS`, which holds the manifest's hash.
-5. The work folder goes, its plan last.
+2. If it goes into a table, it does so now, by one transaction. So what is in the table is decided.
+3. Other attempts, of this run or another, are taken over and so ended.
+4. `_SUCCESS` goes, then the parts that the manifest names.
+5. The new parts come, then manifest and page, then `_SUCCESS`, which holds the manifest's hash.
+6. The work folder goes, its plan last.
 
 Whoever looks for `part-*` never sees parts of two runs, and `_SUCCESS` stands for one run, whole.
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 from pipeline import layout, storage
 from pipeline.errors import NewsbeamError
+from pipeline.output.into_table import bring_in
 from pipeline.output.moves import (
     Moves,
     TakenOverError,
@@ -30,6 +32,7 @@ from pipeline.output.moves import (
 from pipeline.output.parts import check_part
 from pipeline.output.published import as_manifest, commit_of, named_parts, published
 from pipeline.output.work import remove_work, work_folders
+from pipeline.tables.commit import SlotTakenError
 
 
 def publish(
@@ -60,6 +63,7 @@ def publish(
         "over": over,
         "parts": names,
         "files": [*files],
+        **({"attempt": uuid.uuid4().hex} if "table" in manifest else {}),  # its files in the table
     }
     try:
         swap = begin_swap(work, files, names)
@@ -105,10 +109,21 @@ def _act(swap: str, output: str) -> None:
     record = _record(swap)
     if record is None:
         raise TakenOverError(output)
+    if "attempt" in record and not _is_overtaken(record, output):
+        try:
+            manifest = storage.read_json(storage.join(swap, layout.MANIFEST))
+            bring_in(manifest, swap, record["attempt"])
+        except SlotTakenError as error:
+            discard(swap)
+            raise OvertakenError(str(error)) from error
+        except FileNotFoundError as error:
+            if _record(swap) is None:
+                raise TakenOverError(output) from error
+            raise
     _end_others(swap, output)
-    there = published(output)
-    if there is not None and there.commit != record["over"]:
-        if there.manifest["plan"]["digest"] == record["plan"]:
+    if _is_overtaken(record, output):
+        there = published(output)
+        if there is not None and there.manifest["plan"]["digest"] == record["plan"]:
             return  # this attempt, or another one at the same run
         discard(swap)
         raise OvertakenError(
@@ -125,6 +140,12 @@ def _act(swap: str, output: str) -> None:
     acts.settle()
     _replace(acts, [layout.SUCCESS])
     acts.settle()
+
+
+def _is_overtaken(record: dict[str, Any], output: str) -> bool:
+    """Whether something else is published than what an attempt was to take the place of."""
+    there = published(output)
+    return there is not None and there.commit != record["over"]
 
 
 def _replace(acts: Moves, names: list[str]) -> None:

@@ -27,6 +27,8 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
     for line in (*first_rows(output, manifest), *_counts(manifest, seconds), *_quality(manifest)):
         say(line)
     say(f"labels lie in {storage.join(output, 'part-*.parquet')}")
+    if (table := manifest.get("table")) is not None:
+        say(f"they are in the table {table['name']}")
     if storage.exists(report := storage.join(output, REPORT)):
         say(f"the report lies in {report}")
 

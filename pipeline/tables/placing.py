@@ -1,0 +1,103 @@
+"""A run's files below a table's root, in a folder of the attempt's own.
+
+The folder begins with `_`, so that no vacuum takes for rubbish what is not committed yet, and its
+name is the attempt's, so that no file is ever written over one that a table refers to. On one disk
+a file only gets a second name; elsewhere it is copied. What becomes of the output folder, which
+another run may overwrite, no longer matters to the table.
+"""
+
+import os
+import shutil
+
+from pipeline import objects, storage
+from pipeline.tables.change import NewFile
+
+FOLDER = "_newsbeam"
+
+
+def place(files: tuple[NewFile, ...], root: str, attempt: str) -> list[str]:
+    """Gives files a place below a root; one that is there already is left as it is.
+
+    Args:
+        files: where they lie now.
+        root: of the table.
+        attempt: of whom they are.
+
+    Returns:
+        Their paths, from the root on, in the same order.
+    """
+    folder = storage.join(root, folder_of(attempt))
+    if storage.is_local(root):
+        os.makedirs(storage.local_path(folder), exist_ok=True)
+    for file in files:
+        _give(file.path, storage.join(folder, file.name))
+    settle(root, attempt)
+    return [below(attempt, file.name) for file in files]
+
+
+def folder_of(attempt: str) -> str:
+    """The folder of an attempt, from the root on."""
+    return f"{FOLDER}/{attempt}"
+
+
+def below(attempt: str, name: str) -> str:
+    """A file's path, from the root on."""
+    return f"{folder_of(attempt)}/{name}"
+
+
+def settle(root: str, attempt: str) -> None:
+    """Returns when the names of an attempt's files would survive the loss of the machine."""
+    for folder in (folder_of(attempt), FOLDER, ""):
+        storage.sync_folder(storage.join(root, folder))
+
+
+def clear(root: str, attempt: str, kept: set[str]) -> None:
+    """Deletes what an attempt has left over, where nobody can commit it any more.
+
+    Args:
+        root: of the table.
+        attempt: one whose run is in the table, by this very attempt.
+        kept: paths from the root on that the table refers to.
+    """
+    folder = folder_of(attempt)
+    names = [file.name for file in storage.files_in(storage.join(root, folder))]
+    left = [f"{folder}/{name}" for name in names if f"{folder}/{name}" not in kept]
+    storage.delete([storage.join(root, path) for path in left])
+
+
+def _give(source: str, target: str) -> None:
+    if not storage.is_local(target):
+        _give_object(source, target)
+        return
+    target = storage.local_path(target)
+    if storage.is_local(source):
+        try:
+            os.link(storage.local_path(source), target)
+            return
+        except FileExistsError:
+            return  # this attempt has put it there: whole, as all that has this name
+        except FileNotFoundError:
+            raise
+        except OSError:  # another disk, or one without links
+            if os.path.exists(target):
+                return
+    _copy(source, target)
+
+
+def _give_object(source: str, target: str) -> None:
+    if not source.startswith(objects.GOOGLE):
+        if not storage.exists(target):
+            _copy(source, target)
+        return
+    try:
+        objects.copy(source, target, is_new=True)
+    except FileExistsError:
+        return
+
+
+def _copy(source: str, target: str) -> None:
+    with (
+        storage.open_input(source) as stream,
+        storage.writing(target, make_folder=False) as copy,
+    ):
+        shutil.copyfileobj(stream, copy, storage.COPY_BYTES)
