@@ -18,7 +18,7 @@ Names on disk are a contract: folders that earlier versions wrote are read by th
 import re
 from typing import NamedTuple
 
-from pipeline import storage
+from pipeline import durable, storage
 
 SUCCESS = "_SUCCESS"
 MANIFEST = "_manifest.json"
@@ -47,7 +47,7 @@ DIGEST_CHARACTERS = 12  # of a plan or a bundle, in the name of a folder
 
 _PART = re.compile(r"part-\d{5,}-of-\d{5,}\.parquet")
 _WORK = re.compile(r"_work-([0-9a-f]{12})(-gone-[0-9a-f]{32})?")
-_TEMPORARY = re.compile(re.escape(storage.TEMPORARY) + r"[0-9a-f]{32}")
+_TEMPORARY = re.compile(re.escape(durable.TEMPORARY) + r"[0-9a-f]{32}")
 _CHECKPOINT = re.compile(r"(\d{6,})-(\d{6,})(\.end)?\.parquet")
 
 

@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.console.terminal import say, silent_descriptor
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
@@ -124,7 +124,7 @@ def run(
         write_vocabulary(context.output, vocabulary)
     for one_pass in (fit_tokenizer, write_examples):
         _run_pass(one_pass, context, beam_options)
-    storage.delete_folder(context.work)
+    durable.delete_folder(context.work)
 
 
 def _run_pass(

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.sources import ReadSettings, Source
 from pipeline.errors import BadFileError
@@ -72,7 +72,7 @@ class Fingerprints:
         if self._learnt:
             content = json.dumps({**self._known, **self._learnt}).encode()
             with suppress(OSError):  # no cache folder: the next run hashes again
-                storage.write_bytes(self._path, content)
+                durable.write_bytes(self._path, content)
 
     def look(self, path: str) -> Seen:
         """The fingerprint of the file at `path`, and the size up to which it was taken.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.same_run import continued, is_same, request, unfinished
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
@@ -116,7 +116,7 @@ def give_up(output: str) -> None:
     """Takes the unfinished runs away in a folder that holds no published one."""
     for work in work_folders(output):
         _give_up(output, work, None)
-    storage.remove_if_empty(output)
+    durable.remove_if_empty(output)
 
 
 def unexpected_names(output: str) -> list[str]:
@@ -144,11 +144,11 @@ def _begin(
         raise UsageError(f"{work} is a symbolic link; use another --output")
     forget_failures(work)
     forget_workers(work)
-    storage.delete([f.path for f in storage.files_in(work) if layout.is_temporary(f.name)])
+    durable.delete([f.path for f in storage.files_in(work) if layout.is_temporary(f.name)])
     save_plan(plan, storage.join(work, layout.PLAN))
     load_plan.cache_clear()  # this process may hold it as it was saved before
     started = {"time": now(), "model": model, "over": over and over.commit, **notes}
-    storage.write_json(storage.join(work, layout.STARTED), started)
+    durable.write_json(storage.join(work, layout.STARTED), started)
 
 
 def unfinished_works(output: str) -> list[str]:
@@ -183,7 +183,7 @@ def _delete_unpublished(output: str, plan_digest: str, there: Published | None) 
     """Deletes parts that a run of version 0.1, of a plan of ours, left when it died publishing."""
     for file in unexpected_files(output, there):
         if layout.is_part(file.name) and plan_of_part(file.path) == plan_digest:
-            storage.delete([file.path])
+            durable.delete([file.path])
 
 
 def _refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from model.bundle.load import Bundle
 from model.engines.cascade_rules import model_names
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.output.published import published_manifest
 
 
@@ -33,7 +33,7 @@ def write_notes(
     if then is not None:
         names = model_names(bundle, then)
         notes["then"] = {"model": then_path, "names": names, "bundle": bundle_card(then)}
-    storage.write_json(storage.join(work, layout.LAUNCH_CONTEXT), notes)
+    durable.write_json(storage.join(work, layout.LAUNCH_CONTEXT), notes)
 
 
 def read_notes(work: str) -> dict[str, Any]:

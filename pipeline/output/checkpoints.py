@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.documents import CARRIED, METADATA_KEY, Shard
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import NewsbeamError
@@ -110,7 +110,7 @@ def write_checkpoint(shard: Shard, plan: Plan, work: str, stats: Stats | None = 
     metadata = {"stats": stats, "bad_file": shard.bad_file, **plan.origin()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    with storage.writing(storage.join(work, shard.file_name), make_folder=False) as stream:
+    with durable.writing(storage.join(work, shard.file_name), make_folder=False) as stream:
         pq.write_table(output, stream, compression=COMPRESSION)
     return shard.file_name
 
@@ -162,7 +162,7 @@ def _scored_again_if_damaged(path: str) -> Iterator[None]:
         # or a store that fails is another thing, and says nothing of the content.
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
-        storage.delete([path])
+        durable.delete([path])
         raise NewsbeamError(
             f"the checkpoint {path} was damaged, and is deleted; the same command scores it again"
         ) from error

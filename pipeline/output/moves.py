@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from pipeline import layout, objects, storage
+from pipeline import durable, layout, objects, storage
 from pipeline.errors import NewsbeamError
 
 
@@ -69,21 +69,21 @@ def begin_swap(work: str, contents: dict[str, bytes], parts: Iterable[str]) -> s
     for name in parts:
         _copy(storage.join(work, name), storage.join(swap, name))
     for name, content in contents.items():
-        storage.write_bytes(storage.join(swap, name), content, make_folder=False)
-    storage.sync_folder(swap)
+        durable.write_bytes(storage.join(swap, name), content, make_folder=False)
+    durable.sync_folder(swap)
     return swap
 
 
 def decide(swap: str, record: bytes) -> None:
     """Gives an attempt its record; from now on whoever comes next finishes it."""
-    storage.write_bytes(storage.join(swap, layout.SWAP_RECORD), record, make_folder=False)
-    storage.sync_folder(swap)
+    durable.write_bytes(storage.join(swap, layout.SWAP_RECORD), record, make_folder=False)
+    durable.sync_folder(swap)
 
 
 def discard(swap: str) -> None:
     """Deletes an attempt's folder, its record first."""
-    storage.delete([storage.join(swap, layout.SWAP_RECORD)])
-    storage.delete_folder(swap)
+    durable.delete([storage.join(swap, layout.SWAP_RECORD)])
+    durable.delete_folder(swap)
 
 
 def adopt(swap: str, target: str) -> bool:
@@ -115,8 +115,8 @@ def adopt(swap: str, target: str) -> bool:
             _copy(record, storage.join(target, layout.SWAP_RECORD))
     except FileNotFoundError:
         is_whole = False
-    storage.delete([record])
-    storage.delete([storage.join(swap, name) for name in inner])
+    durable.delete([record])
+    durable.delete([storage.join(swap, name) for name in inner])
     return is_whole
 
 
@@ -164,7 +164,7 @@ class _DiskMoves:
             os.rename(beside, target)
 
     def settle(self) -> None:
-        storage.sync_folder(self._output)
+        durable.sync_folder(self._output)
 
     def _check(self, error: OSError) -> None:
         if not os.path.isdir(self._swap):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import NewsbeamError
@@ -67,7 +67,7 @@ def pack(part: Part, plan: Plan, work: str, path: str) -> None:
     about = {**plan.origin(), "plan": plan.digest, "checkpoints": part.checkpoints()}
     schema = schema.with_metadata({METADATA_KEY: json.dumps(about)})
     with (
-        storage.writing(path, make_folder=False) as stream,
+        durable.writing(path, make_folder=False) as stream,
         pq.ParquetWriter(stream, schema, compression=COMPRESSION) as writer,
     ):
         pending: list[pa.Table] = []

@@ -17,7 +17,7 @@ import json
 import uuid
 from typing import Any
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.errors import NewsbeamError
 from pipeline.output.into_table import bring_in
 from pipeline.output.moves import (
@@ -51,7 +51,7 @@ def publish(
         TakenOverError: if another attempt has taken this one's place.
         NewsbeamError: if another run has been published meanwhile.
     """
-    content = storage.to_json(manifest)
+    content = durable.to_json(manifest)
     commit = commit_of(content)
     files = {layout.MANIFEST: content, layout.SUCCESS: f"{commit}\n".encode()}
     if page is not None:
@@ -69,7 +69,7 @@ def publish(
         swap = begin_swap(work, files, names)
         for part in manifest["parts"]:
             check_part(storage.join(swap, part["name"]), part, record["plan"])
-        decide(swap, storage.to_json(record))
+        decide(swap, durable.to_json(record))
         _act(swap, output)
     except FileNotFoundError as error:
         raise TakenOverError(output) from error
@@ -159,7 +159,7 @@ def _old_parts(swap: str, output: str) -> list[str]:
     content = storage.read_if_there(storage.join(output, layout.MANIFEST))
     manifest = content and as_manifest(content)
     names = set(named_parts(manifest) if manifest else [])
-    for path in storage.match_below(swap, "**"):
+    for path, _ in storage.named(swap, "**"):
         below = path.removeprefix(storage.local_path(swap) if storage.is_local(swap) else swap)
         if f"/{layout.ENDED_PREFIX}" in below and path.endswith(f"/{layout.SWAP_RECORD}"):
             names |= {name for name in storage.read_json(path)["parts"] if layout.is_part(name)}

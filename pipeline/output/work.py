@@ -10,7 +10,7 @@ import shutil
 import uuid
 from contextlib import suppress
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import saved_digest
 
@@ -60,8 +60,8 @@ def remove_work(path: str) -> None:
             if os.path.isdir(inner) and not os.path.islink(inner):
                 shutil.rmtree(inner, ignore_errors=True)
             elif name != layout.PLAN:
-                storage.delete([inner])
-        storage.delete([os.path.join(path, layout.PLAN)])
+                durable.delete([inner])
+        durable.delete([os.path.join(path, layout.PLAN)])
         with suppress(OSError):
             os.rmdir(path)
 
@@ -75,13 +75,13 @@ def remove_remains(output: str) -> None:
             continue
         if not is_ours(path):  # nobody's, if there is nothing in it but half a plan
             _remove_temporary(path)
-            storage.remove_if_empty(path)
+            durable.remove_if_empty(path)
         elif _is_gone(path):
             remove_work(path)
 
 
 def _remove_temporary(folder: str) -> None:
-    storage.delete([f.path for f in storage.files_in(folder) if layout.is_temporary(f.name)])
+    durable.delete([f.path for f in storage.files_in(folder) if layout.is_temporary(f.name)])
 
 
 def _is_gone(path: str) -> bool:
@@ -99,7 +99,7 @@ def _remove_objects(path: str) -> None:
     plan = storage.join(path, layout.PLAN)
     while left := [file.path for file in storage.match(storage.join(path, "**"))]:
         decisive = [one for one in left if one.endswith(f"/{layout.SWAP_RECORD}")]
-        storage.delete(decisive)
-        storage.delete([one for one in left if one not in (*decisive, plan)])
+        durable.delete(decisive)
+        durable.delete([one for one in left if one not in (*decisive, plan)])
         if left == [plan]:
-            storage.delete([plan])
+            durable.delete([plan])

@@ -13,7 +13,7 @@ from model.bundle.prepared import PREPARED_FORMAT
 from model.bundle.save import installed_versions
 from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
@@ -48,7 +48,7 @@ def word_counts_dir(output: str) -> str:
 def write_vocabulary(output: str, vocabulary: list[str]) -> None:
     """Writes the pieces of a WordPiece tokenizer for the passes."""
     content = "".join(f"{piece}\n" for piece in vocabulary)
-    storage.write_bytes(storage.join(work_folder(output), "vocab.txt"), content.encode())
+    durable.write_bytes(storage.join(work_folder(output), "vocab.txt"), content.encode())
 
 
 def read_vocabulary(output: str) -> list[str]:
@@ -85,14 +85,14 @@ def enter(output: str, plan: Plan, overwrite: bool) -> bool:
                 f"{output} holds data prepared {how}; use another --output, or --overwrite"
             )
     save_plan(plan, plan_file(output))  # first: it says that the rest is ours
-    storage.delete([prepared])
+    durable.delete([prepared])
     names = [file.name for file in storage.files_in(output) if _EXAMPLES.fullmatch(file.name)]
-    storage.delete([storage.join(output, name) for name in names])
-    storage.delete_folder(transform_dir(output))
+    durable.delete([storage.join(output, name) for name in names])
+    durable.delete_folder(transform_dir(output))
     work = work_folder(output)
-    storage.delete([file.path for file in storage.files_in(work) if file.name != layout.PLAN])
+    durable.delete([file.path for file in storage.files_in(work) if file.name != layout.PLAN])
     for name in storage.folders_in(work):
-        storage.delete_folder(storage.join(work, name))
+        durable.delete_folder(storage.join(work, name))
     return True
 
 
@@ -140,7 +140,7 @@ def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:
     """
     with report_failures(work_folder(output)):
         description = _described(counts, output)
-        storage.write_json(storage.join(output, PREPARED), description)
+        durable.write_json(storage.join(output, PREPARED), description)
         return description
 
 

@@ -14,7 +14,7 @@ from apache_beam.utils.shared import Shared
 
 from model.data.corpus_profile import TOKEN_EDGES, token_histogram
 from model.data.held_out import HASH_COLUMN, text_hashes
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.documents import Shard
 from pipeline.preparation.prepared import transform_dir
 from pipeline.stages.context import RunContext
@@ -55,7 +55,7 @@ class _WriteExamples(StageDoFn):
         examples, counts = to_examples(shard.table, self._tokenize, self._unknown)
         if examples.num_rows:
             name = f"examples-{shard.item:06d}-{shard.number:06d}.parquet"
-            with storage.writing(storage.join(self.context.output, name)) as stream:
+            with durable.writing(storage.join(self.context.output, name)) as stream:
                 pq.write_table(examples, stream, compression="zstd")
         yield counts
 

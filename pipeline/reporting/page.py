@@ -6,7 +6,7 @@ The page is made of the manifest and nothing else, so it costs the same for 100 
 
 from typing import Any
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.reporting import humanize, quality_sections, sections
 from pipeline.reporting.findings import findings, of_the_cascade, of_the_promise
 
@@ -15,7 +15,7 @@ MOST_ROWS = 50  # of a table in the page
 
 def write_report(output: str, manifest: dict[str, Any]) -> None:
     """Writes the page beside the manifest."""
-    storage.write_bytes(storage.join(output, layout.REPORT), page(manifest).encode())
+    durable.write_bytes(storage.join(output, layout.REPORT), page(manifest).encode())
 
 
 def page(manifest: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.errors import UsageError
 from pipeline.output.published import readable_manifest
 from pipeline.reporting.humanize import moment
@@ -27,7 +27,7 @@ def write_series(output: str) -> str:
     if not manifests:
         raise UsageError(f"there is no finished run in {output}")
     path = storage.join(output, layout.RUNS_PAGE)
-    storage.write_bytes(path, page(manifests).encode())
+    durable.write_bytes(path, page(manifests).encode())
     return path
 
 

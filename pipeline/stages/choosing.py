@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from model.bundle.load import Bundle
 from model.engines.agreement import fewest_rows, sample_size, settle
 from model.engines.choose import EngineChoice
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.documents import Shard
 from pipeline.corpus.drawing import Draw, draw, lowest
 from pipeline.stages.context import RunContext
@@ -168,7 +168,7 @@ def _save(answers: Answers, context: RunContext) -> RunContext:
     with report_failures(context.work):
         if _is_unsettled(context):
             found = threshold_of(answers, context.plan.settings["agreement"])
-            storage.create_json(context.threshold_path, found)
+            durable.create_json(context.threshold_path, found)
     return context
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.documents import LEFT_OUT
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
@@ -113,7 +113,7 @@ def _plan_parts(merged: dict[str, Any], context: RunContext) -> Iterator[Part]:
         check_error_rate(merged["stats"], context.max_error_rate)
         bad = {source: reason for source, (reason, _) in sorted(merged["bad_files"].items())}
         merged_file = storage.join(work, layout.MERGED)
-        storage.write_json(merged_file, {**merged, "bad_files": bad}, make_folder=False)
+        durable.write_json(merged_file, {**merged, "bad_files": bad}, make_folder=False)
         yield from plan_parts(complete_files(plan, work))
 
 
@@ -127,7 +127,7 @@ def check_bad_files(bad_files: dict[str, list[str]], work: str) -> None:
     """
     if not bad_files:
         return
-    storage.delete([storage.join(work, name) for _, name in bad_files.values()])
+    durable.delete([storage.join(work, name) for _, name in bad_files.values()])
     source, (reason, _) = min(bad_files.items())
     raise BadFileError(source, reason)
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from model.bundle.load import Bundle, BundleError, load_bundle
 from model.disk import private_folder
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.errors import UsageError
 
 DIGEST_CHARACTERS = 16
@@ -82,5 +82,5 @@ def _copy(path: str, target: str) -> None:
                 shutil.copyfileobj(stream, copy, storage.COPY_BYTES)
         os.rename(beside, target)
     except BaseException:
-        storage.delete_folder(beside)
+        durable.delete_folder(beside)
         raise

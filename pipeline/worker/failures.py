@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.errors import NewsbeamError, one_line
 from pipeline.layout import FAILURE_PREFIX
 
@@ -32,7 +32,7 @@ def report_failures(work: str | None) -> Iterator[None]:
             _reported_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
                 name = f"{FAILURE_PREFIX}{uuid.uuid4().hex}.json"
-                storage.write_json(storage.join(work, name), value, make_folder=False)
+                durable.write_json(storage.join(work, name), value, make_folder=False)
         raise
 
 
@@ -47,7 +47,7 @@ def reported_failure(work: str) -> dict[str, Any] | None:
 def forget_failures(work: str) -> None:
     """Deletes what workers have reported, before a new try."""
     _reported_here.pop(work, None)
-    storage.delete(_paths(work))
+    durable.delete(_paths(work))
 
 
 def _paths(work: str) -> list[str]:

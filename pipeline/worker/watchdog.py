@@ -13,7 +13,7 @@ import time
 import psutil
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
 
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.errors import NewsbeamError
 from pipeline.layout import WORKER_PREFIX
 
@@ -33,7 +33,7 @@ def register_worker(work: str | None) -> None:
     if work is not None:
         path = storage.join(work, WORKER_PREFIX + worker_name())
         if not storage.exists(path):
-            storage.write_bytes(path, b"", make_folder=False)
+            durable.write_bytes(path, b"", make_folder=False)
 
 
 def worker_name() -> str:
@@ -43,7 +43,7 @@ def worker_name() -> str:
 
 def forget_workers(work: str) -> None:
     """Deletes the names that an earlier try has written."""
-    storage.delete([file.path for file in storage.named(work, f"{WORKER_PREFIX}*")])
+    durable.delete([file.path for file in storage.named(work, f"{WORKER_PREFIX}*")])
 
 
 def needs_watching(options: PipelineOptions) -> bool:

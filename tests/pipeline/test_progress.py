@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import storage
+from pipeline import durable
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import save_plan
 from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
@@ -85,7 +85,7 @@ def test_files_that_are_gone_still_count(tmp_path):
     finish(plan, tmp_path, 0, 0, 100)
     finished = FinishedWork(plan, str(tmp_path))
     finished.look()
-    storage.delete_folder(str(tmp_path))
+    durable.delete_folder(str(tmp_path))
     assert finished.look().rows == 100
 
 

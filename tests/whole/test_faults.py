@@ -79,8 +79,8 @@ def test_a_second_run_on_the_same_output_hears_who_holds_it(zygote, argv, output
 
 
 FULL_DISK = """
-import errno, os, pipeline.storage as storage
-real = storage.writing
+import errno, os, pipeline.durable as durable
+real = durable.writing
 from contextlib import contextmanager
 left = [{room}]
 @contextmanager
@@ -90,7 +90,7 @@ def writing(path, make_folder=True):
         left[0] -= stream.tell()
         if left[0] < 0:
             raise OSError(errno.ENOSPC, "No space left on device", path)
-storage.writing = writing
+durable.writing = writing
 """
 
 

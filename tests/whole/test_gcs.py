@@ -11,7 +11,7 @@ from gcp_storage_emulator.handlers import objects
 
 import gcs
 from fakes import fake_bundle
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
@@ -35,7 +35,7 @@ def store(monkeypatch, tmp_path):
 def upload(folder: Path, path: str) -> None:
     for file in folder.rglob("*"):
         if file.is_file():
-            storage.write_bytes(f"{path}/{file.relative_to(folder)}", file.read_bytes())
+            durable.write_bytes(f"{path}/{file.relative_to(folder)}", file.read_bytes())
 
 
 def names(pattern: str) -> list[str]:
@@ -55,16 +55,16 @@ def corpus(tmp_path) -> Path:
 
 
 def test_files_in_a_store(store):
-    storage.write_bytes("gs://news/a/b.txt", b"hello")
-    storage.write_json("gs://news/a/c/d.json", [1])
+    durable.write_bytes("gs://news/a/b.txt", b"hello")
+    durable.write_json("gs://news/a/c/d.json", [1])
     assert storage.open_input("gs://news/a/b.txt").read() == b"hello"
     assert storage.size("gs://news/a/b.txt") == 5
     assert storage.exists("gs://news/a/b.txt") and not storage.exists("gs://news/a/x")
     assert storage.files_in("gs://news/a") == [storage.FileInfo("gs://news/a/b.txt", 5)]
     assert storage.folders_in("gs://news/a") == ["c"]
-    assert storage.match_below("gs://news/a", "c*/d.json") == ["gs://news/a/c/d.json"]
-    storage.delete(["gs://news/a/never-was"])
-    storage.delete_folder("gs://news/a")
+    assert storage.named("gs://news/a", "c*/d.json")[0].path == "gs://news/a/c/d.json"
+    durable.delete(["gs://news/a/never-was"])
+    durable.delete_folder("gs://news/a")
     assert names("gs://news/**") == []
     for missing in (storage.read_json, storage.size):
         with pytest.raises(FileNotFoundError):
@@ -90,21 +90,21 @@ def test_planning_asks_three_times_for_each_input(store, corpus):
 def test_a_folder_is_deleted_by_a_hundred(store):
     """80,000 checkpoints with some requests each would take hours inside the commit."""
     for number in range(120):
-        storage.write_bytes(f"gs://news/out/work/{number:03d}", b"x")
-    storage.write_bytes("gs://news/out/work-of-another", b"x")
+        durable.write_bytes(f"gs://news/out/work/{number:03d}", b"x")
+    durable.write_bytes("gs://news/out/work-of-another", b"x")
     store.clear()
-    storage.delete_folder("gs://news/out/work")
+    durable.delete_folder("gs://news/out/work")
     assert Counter(store)["POST", "/batch/storage/v1"] == 2
     assert len(store) <= 2 + 3  # a listing, and what the client asks of the bucket
     assert names("gs://news/**") == ["out/work-of-another"]
     store.clear()
-    storage.delete([f"gs://news/out/{name}" for name in ("never-was", "work-of-another")])
+    durable.delete([f"gs://news/out/{name}" for name in ("never-was", "work-of-another")])
     assert Counter(store)["POST", "/batch/storage/v1"] == 1
     assert names("gs://news/**") == []
 
 
 def test_an_object_that_cannot_be_deleted_is_an_error(store, monkeypatch):
-    storage.write_bytes("gs://news/a", b"x")
+    durable.write_bytes("gs://news/a", b"x")
 
     def forbidden(request, item, storage, bucket, name, meta, response):
         response.write("HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n\r\n{}\r\n")
@@ -112,11 +112,11 @@ def test_an_object_that_cannot_be_deleted_is_an_error(store, monkeypatch):
 
     monkeypatch.setitem(objects._BATCH_METHOD_HANDLERS, "DELETE", forbidden)
     with pytest.raises(PermissionError, match="HTTP status 403"):
-        storage.delete(["gs://news/a"])
+        durable.delete(["gs://news/a"])
 
 
 def test_a_failed_write_leaves_nothing(store):
-    with pytest.raises(ZeroDivisionError), storage.writing("gs://news/half") as stream:
+    with pytest.raises(ZeroDivisionError), durable.writing("gs://news/half") as stream:
         stream.write(b"half")
         _ = 1 / 0
     assert names("gs://news/**") == []
@@ -196,7 +196,7 @@ def test_a_bundle_is_fetched_once_a_machine_and_checked(store, tmp_path):
     # Another bundle under the same path is another folder; a damaged one is refused.
     described = json.loads((bundle / "bundle.json").read_text())
     described["files"]["transform/vocabulary"] = "0" * 64
-    storage.write_json("gs://news/models/fake/bundle.json", described)
+    durable.write_json("gs://news/models/fake/bundle.json", described)
     open_bundle.cache_clear()
     with pytest.raises(UsageError, match="vocabulary"):
         open_bundle("gs://news/models/fake")

@@ -9,7 +9,7 @@ from gcp_storage_emulator.handlers import objects
 
 import gcs
 from fakes import fake_bundle, write_jsonl
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.folders.lock import locked
 from pipeline.score import score
@@ -35,7 +35,7 @@ def store(monkeypatch, tmp_path):
         for file in (tmp_path / folder).rglob("*"):
             if file.is_file():
                 relative = file.relative_to(tmp_path)
-                storage.write_bytes(f"gs://news/{relative}", file.read_bytes())
+                durable.write_bytes(f"gs://news/{relative}", file.read_bytes())
     yield requests
     server.stop()
 
@@ -69,7 +69,7 @@ def test_a_folders_placeholder_is_no_input_and_no_file(store, play):
     assert storage.files_in("gs://news/out") == []
     assert run("gs://news/out") == 0
     assert len(rows("gs://news/out")) == 150
-    storage.delete_folder("gs://news/corpus")
+    durable.delete_folder("gs://news/corpus")
     place_folder("corpus-of-another/")
     names = [blob.name for blob in bucket().list_blobs(prefix="corpus")]
     assert names == ["corpus-of-another/"]
@@ -125,7 +125,7 @@ def test_the_lock_is_ours_although_the_answer_was_lost(store):
 
 def test_single_deletions_of_a_batch_that_are_refused_are_tried_again(store, monkeypatch):
     for number in range(30):
-        storage.write_bytes(f"gs://news/work/{number}", b"x")
+        durable.write_bytes(f"gs://news/work/{number}", b"x")
     refused = Counter()
     delete = objects._BATCH_METHOD_HANDLERS["DELETE"]
 
@@ -138,7 +138,7 @@ def test_single_deletions_of_a_batch_that_are_refused_are_tried_again(store, mon
         return delete(request, item, storage, bucket, name, meta, response)
 
     monkeypatch.setitem(objects._BATCH_METHOD_HANDLERS, "DELETE", busy)
-    storage.delete_folder("gs://news/work")
+    durable.delete_folder("gs://news/work")
     assert refused == {"work/7": 2, "work/17": 2, "work/27": 2}
     assert storage.match("gs://news/work/**") == []
 

@@ -91,7 +91,6 @@ def remote(monkeypatch, bundle):
 
     class Store:
         join = staticmethod(real.join)
-        delete_folder = staticmethod(real.delete_folder)
         COPY_BYTES = real.COPY_BYTES
         is_local = staticmethod(lambda path: not path.startswith("gs://"))
 

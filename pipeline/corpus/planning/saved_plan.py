@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.corpus.planning.plan import Plan, json_values
 from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
 
@@ -41,9 +41,9 @@ def save_plan(plan: Plan, path: str) -> None:
         **({"more": more} if more else {}),
         "skipped": plan.skipped,
     }
-    storage.write_bytes(path, json.dumps(value).encode())
+    durable.write_bytes(path, json.dumps(value).encode())
     for number, piece in enumerate(pieces[1:], 1):
-        storage.write_bytes(_piece_path(path, number), json.dumps(piece).encode())
+        durable.write_bytes(_piece_path(path, number), json.dumps(piece).encode())
 
 
 def _pieces(plan: Plan) -> Iterator[dict[str, list[list[Any]]]]:

@@ -8,14 +8,14 @@ import pytest
 
 from fakes import write_jsonl
 from outputs import state
-from pipeline import storage
+from pipeline import durable
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.folders import folder
 from pipeline.folders.differences import differences
 
-TEMPORARY = f"{storage.TEMPORARY}{32 * 'a'}"
+TEMPORARY = f"{durable.TEMPORARY}{32 * 'a'}"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def publish(output, plan, success=None):
     part = {"name": "part-00000-of-00001.parquet"}
     (output / part["name"]).write_bytes(b"rows")
     manifest = {"plan": identity(plan), "finished": "now", "parts": [part]}
-    storage.write_json(str(output / "_manifest.json"), manifest)
+    durable.write_json(str(output / "_manifest.json"), manifest)
     if success is None:
         success = hashlib.sha256((output / "_manifest.json").read_bytes()).hexdigest().encode()
     (output / "_SUCCESS").write_bytes(success)

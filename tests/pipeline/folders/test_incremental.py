@@ -11,7 +11,7 @@ import pytest
 from fakes import fake_bundle, write_jsonl
 from outputs import manifest, rows
 from pages_of_docs import recipes
-from pipeline import storage
+from pipeline import durable
 from pipeline.errors import UsageError
 from pipeline.folders import incremental
 from pipeline.launcher.command import run_command
@@ -196,7 +196,7 @@ def test_a_run_that_died_before_its_plan_leaves_nothing(night):
     assert night.run() == 0
     empty = night.series()[0] / "run=20200101T000000Z"
     (empty / "_work-0123456789ab").mkdir(parents=True)
-    (empty / "_work-0123456789ab" / f"{storage.TEMPORARY}{32 * 'a'}").write_text("half a plan")
+    (empty / "_work-0123456789ab" / f"{durable.TEMPORARY}{32 * 'a'}").write_text("half a plan")
     assert night.run() == 0
     assert not empty.exists()
 

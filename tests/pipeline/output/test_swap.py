@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes import write_jsonl
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.folders import folder
@@ -45,7 +45,7 @@ def begin(tmp_path, monkeypatch):
             table = pa.table({"run": [letter]}).replace_schema_metadata(
                 {"newsbeam": json.dumps(about)}
             )
-            with storage.writing(f"{work}/{part.name}") as stream:
+            with durable.writing(f"{work}/{part.name}") as stream:
                 pq.write_table(table, stream)
             entries.append(described(part, f"{work}/{part.name}"))
         manifest = {"plan": {"digest": plan.digest, **plan.identity()}, "parts": entries}
@@ -204,7 +204,7 @@ def test_a_file_system_without_links(tmp_path, begin, monkeypatch):
     assert check_published(tmp_path / "labels", {"a"}) == "a"
     begin("b", 2, overwrite=True)[1]()
     assert check_published(tmp_path / "labels", {"b"}) == "b"
-    assert not list((tmp_path / "labels").glob(f"{storage.TEMPORARY}*"))
+    assert not list((tmp_path / "labels").glob(f"{durable.TEMPORARY}*"))
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ STRIDES = [4, pytest.param(1, marks=pytest.mark.slow)]
 def test_a_swap_in_a_store_that_dies_at_any_step_is_finished(begin, store, monkeypatch, stride):
     seen = set()
     for step in range(1, 80, stride):
-        storage.delete_folder(store)
+        durable.delete_folder(store)
         begin("a", 2, output=store)[1]()
         plan, publish = begin("b", 1, overwrite=True, output=store)
 
@@ -270,7 +270,7 @@ def test_an_attempt_in_a_store_that_was_taken_over_does_nothing_more(
     begin, store, monkeypatch, stride
 ):
     for step in range(1, 80, stride):
-        storage.delete_folder(store)
+        durable.delete_folder(store)
         begin("a", 2, output=store)[1]()
         _, publish = begin("b", 3, overwrite=True, output=store)
         woken = []

@@ -10,7 +10,7 @@ from pytest import approx
 from fakes import FakeEngine, fake_bundle, write_jsonl
 from model.engines.agreement import settle
 from outputs import manifest, rows
-from pipeline import storage
+from pipeline import durable, storage
 from pipeline.launcher.command import run_command
 from pipeline.reporting.findings import of_the_promise
 from pipeline.score import score
@@ -152,8 +152,8 @@ def test_of_two_launchers_the_first_ones_threshold_counts(promise, monkeypatch):
         Path(path).write_text(json.dumps({**value, "threshold": 0.4}))
         return create(path, value)
 
-    create = storage.create_json
-    monkeypatch.setattr("pipeline.storage.create_json", saved_meanwhile)
+    create = durable.create_json
+    monkeypatch.setattr("pipeline.durable.create_json", saved_meanwhile)
     assert promise() == 0
     assert manifest(promise.folder / "out")["threshold"]["threshold"] == 0.4
     assert not list((promise.folder / "out").glob("**/.newsbeam*"))
@@ -203,9 +203,9 @@ def test_answers_add_up():
 
 def test_a_file_is_created_once(tmp_path):
     path = str(tmp_path / "one.json")
-    assert storage.create_json(path, {"a": 1})
-    assert not storage.create_json(path, {"a": 2})
+    assert durable.create_json(path, {"a": 1})
+    assert not durable.create_json(path, {"a": 2})
     assert storage.read_json(path) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["one.json"]
     with pytest.raises(FileNotFoundError):
-        storage.create_json(str(tmp_path / "gone" / "one.json"), {})
+        durable.create_json(str(tmp_path / "gone" / "one.json"), {})

@@ -11,7 +11,7 @@ import pytest
 
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
 from model.engines.scorer import Scorer
-from pipeline import storage
+from pipeline import durable
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
@@ -39,7 +39,7 @@ def run(tmp_path, monkeypatch):
     output = str(tmp_path / "labels")
     folder.enter(output, plan, "model", False)
     work = work_folder(output, plan)
-    storage.write_json(
+    durable.write_json(
         f"{work}/notes.json", {"bundle": bundle_card(list("abcd")), "previous": None}
     )
     for item in plan.items:
@@ -107,7 +107,7 @@ def test_row_groups_hold_bounded_memory(run, tmp_path, monkeypatch):
 
 def test_an_unfinished_item_is_not_published(run):
     output, work, plan = run
-    publishing.storage.delete([f"{work}/000001-000001.end.parquet"])
+    durable.delete([f"{work}/000001-000001.end.parquet"])
     with pytest.raises(NewsbeamError, match="1 of 2 work items are not finished"):
         publish_all(output, work, plan)
     assert published_manifest(output) is None
@@ -290,7 +290,7 @@ def test_a_worker_that_outlived_its_run_makes_no_folder_anew(run):
     output, work, plan = run
     publish_all(output, work, plan)
     with pytest.raises(FileNotFoundError):
-        storage.write_bytes(f"{work}/000000-000000.parquet", b"", make_folder=False)
+        durable.write_bytes(f"{work}/000000-000000.parquet", b"", make_folder=False)
     with pytest.raises(NewsbeamError, match="has taken the place"):
         publishing._commit([], RunContext(f"{output}/_work-0123456789ab", output))
     assert not os.path.exists(work)
