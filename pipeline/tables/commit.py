@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from pipeline import storage
+from pipeline import durable
 from pipeline.errors import NewsbeamError
 from pipeline.table_names import TableName
 from pipeline.tables.change import Change
@@ -102,12 +102,12 @@ def _commit(
             if one.gone < one.rows:
                 path, target = table.new_file(change.attempt, f"rest-{uuid.uuid4().hex}.parquet")
                 written.append(target)
-                with storage.writing(target) as stream:
+                with durable.writing(target) as stream:
                     write_rest(one.file.path, change.inputs, table.open_file, stream)
                 added.append((path, table.facts(path), one.file.partition))
         table.commit(change.run, change.attempt, added, [one.file for one in found])
     except ConflictError:
-        storage.delete(written)
+        durable.delete(written)
         raise
     table.clear(change.attempt, {path for path, _, _ in added})
 

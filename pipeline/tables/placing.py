@@ -9,7 +9,7 @@ another run may overwrite, no longer matters to the table.
 import os
 import shutil
 
-from pipeline import objects, storage
+from pipeline import durable, objects, storage
 from pipeline.tables.change import NewFile
 
 FOLDER = "_newsbeam"
@@ -48,7 +48,7 @@ def below(attempt: str, name: str) -> str:
 def settle(root: str, attempt: str) -> None:
     """Returns when the names of an attempt's files would survive the loss of the machine."""
     for folder in (folder_of(attempt), FOLDER, ""):
-        storage.sync_folder(storage.join(root, folder))
+        durable.sync_folder(storage.join(root, folder))
 
 
 def clear(root: str, attempt: str, kept: set[str]) -> None:
@@ -62,7 +62,7 @@ def clear(root: str, attempt: str, kept: set[str]) -> None:
     folder = folder_of(attempt)
     names = [file.name for file in storage.files_in(storage.join(root, folder))]
     left = [f"{folder}/{name}" for name in names if f"{folder}/{name}" not in kept]
-    storage.delete([storage.join(root, path) for path in left])
+    durable.delete([storage.join(root, path) for path in left])
 
 
 def _give(source: str, target: str) -> None:
@@ -98,6 +98,6 @@ def _give_object(source: str, target: str) -> None:
 def _copy(source: str, target: str) -> None:
     with (
         storage.open_input(source) as stream,
-        storage.writing(target, make_folder=False) as copy,
+        durable.writing(target, make_folder=False) as copy,
     ):
         shutil.copyfileobj(stream, copy, storage.COPY_BYTES)

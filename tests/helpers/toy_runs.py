@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.documents import DICTIONARY
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
@@ -62,7 +62,7 @@ class ToyRun:
         news = place / "news"
         inputs = []
         for name, ids in corpus.items():
-            storage.write_bytes(str(news / name), "".join(f"{i}\n" for i in ids).encode())
+            durable.write_bytes(str(news / name), "".join(f"{i}\n" for i in ids).encode())
             os.utime(news / name, ns=(0, abs(hash(tuple(ids)))))
             inputs.append((str(news / name), "csv"))
         settings = {"bundle": bundle * 64, "version": "1"}
@@ -99,7 +99,7 @@ class ToyRun:
                     "source_row": pa.array(range(len(ids)), pa.int64()),
                 }
             ).replace_schema_metadata({"newsbeam": json.dumps(about)})
-            with storage.writing(path, make_folder=False) as stream:
+            with durable.writing(path, make_folder=False) as stream:
                 pq.write_table(table, stream)
             entries.append(described(part, path))
         manifest = {
