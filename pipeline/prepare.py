@@ -15,6 +15,7 @@ from pipeline import durable, storage
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
+from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import UsageError
 from pipeline.folders.lock import locked
 from pipeline.folders.overlap import apart
@@ -88,8 +89,10 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
     if options.max_tokens > MOST_TOKENS:
         raise UsageError(f"--max_tokens is {MOST_TOKENS} at most")
     tokenizer, vocabulary = choose_tokenizer(options)
+    tables = Tables(options.input)
+    inputs = find_inputs(options.input, options.input_format, tables)
     plan = make_plan(
-        apart(options.input, find_inputs(options.input, options.input_format), options.output),
+        apart(options.input, inputs, options.output),
         options.text_columns,
         {
             "tokenizer": tokenizer,
@@ -100,6 +103,7 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
         reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
+        tables=tables,
     )
     return plan, vocabulary
 

@@ -5,12 +5,16 @@ import os
 from model.console.terminal import say
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_ending, by_prefix, members
+from pipeline.corpus.tables.tables import TABLE_FORMAT, Tables
 from pipeline.errors import UsageError
+from pipeline.table_names import is_table
 
 FOLDER_PLACEHOLDERS = ("/", "_$folder$")
 
 
-def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tuple[str, str]]:
+def find_inputs(
+    patterns: list[str], input_format: str | None = None, tables: Tables | None = None
+) -> list[tuple[str, str]]:
     """Finds the files that the patterns name, each once, in the patterns' order.
 
     A folder stands for all the files in it and below it; names in it that begin with `_` or `.`
@@ -18,8 +22,9 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
     whichever way, is one input, under its first name.
 
     Args:
-        patterns: files, folders, glob patterns, or `tfds:NAME/SPLIT`.
-        input_format: the format of all of them; None for each by its ending.
+        patterns: files, folders, glob patterns, `tfds:NAME/SPLIT`, or names of tables.
+        input_format: the format of all files but tables'; None for each by its ending.
+        tables: the snapshots of the tables.
 
     Returns:
         Pairs of path and format.
@@ -35,14 +40,19 @@ def find_inputs(patterns: list[str], input_format: str | None = None) -> list[tu
         if named is not None:
             formats[pattern] = named
             continue
-        paths = _expand(pattern)
+        if is_table(pattern):
+            assert tables is not None
+            paths = tables.files(pattern)
+            kind: str | None = TABLE_FORMAT
+        else:
+            paths, kind = _expand(pattern), input_format
         if not paths:
             raise UsageError(f"no input: {_nothing_at(pattern)}")
         for path in paths:
             real = storage.real_path(path)
             if real not in seen:
                 seen.add(real)
-                formats[path] = input_format or format_of(path)
+                formats[path] = kind or format_of(path)
     return list(formats.items())
 
 

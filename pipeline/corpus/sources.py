@@ -61,6 +61,19 @@ class Columns:
         return dataclasses.replace(self, probabilities=None)
 
 
+class View(NamedTuple):
+    """How a table sees one of its files.
+
+    Attributes:
+        columns: of each column in use its name in the table, its name in the file, and as text the
+            value of all rows where the file lacks it. Neither: it is null.
+        deleted: which of the file's rows the table has no more, as `tables.view.pack` writes it.
+    """
+
+    columns: tuple[tuple[str, str | None, str | None], ...]
+    deleted: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One input file, or one split of a TensorFlow Datasets data set.
@@ -74,6 +87,7 @@ class Source:
         modified_ns: when a file on a disk was last written, in nanoseconds; else None.
         labels: of a teacher's: the names that its footer gives to its probabilities, in their
             order; else None.
+        view: of a table's file: how the table sees it, if that is not as it is.
     """
 
     path: str
@@ -83,6 +97,7 @@ class Source:
     fingerprint: str
     modified_ns: int | None = None
     labels: tuple[str, ...] | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,7 @@ class Facts(NamedTuple):
         bad: why it can't be read to its end, where a look at the beginning shows it.
         inner: of JSON lines, the dotted names of what lies in the objects of the first rows. (What
             lies in structs, the schema says.)
+        inside: of a table's file, the columns that lie in it; the schema is the table's.
     """
 
     schema: pa.Schema
@@ -134,6 +150,7 @@ class Facts(NamedTuple):
     shards: list[int] | None = None
     bad: BadFileError | None = None
     inner: frozenset[str] = frozenset()
+    inside: pa.Schema | None = None
 
     def type_of(self, column: str) -> pa.DataType | None:
         """The type of a column, or of one inside another; None if there is none."""

@@ -6,6 +6,7 @@ from model.console.terminal import say
 from pipeline import storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.errors import UsageError
+from pipeline.table_names import is_table
 
 
 def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> list[tuple[str, str]]:
@@ -26,7 +27,8 @@ def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> li
     """
     root = _real(output)
     for pattern in patterns:
-        if by_prefix(pattern) is None and _is_within(_real(_fixed_part(pattern)), root):
+        is_path = by_prefix(pattern) is None and not is_table(pattern)
+        if is_path and _is_within(_real(_fixed_part(pattern)), root):
             raise UsageError(f"the input {pattern} lies in the output folder {output}")
     left = [
         (path, kind)

@@ -14,6 +14,7 @@ from pipeline.corpus.languages import known_languages
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
+from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import UsageError
 from pipeline.folders.incremental import known_fingerprints
 from pipeline.launcher.presets import preset_engine
@@ -32,6 +33,7 @@ def plan_run(
     bundle: Bundle,
     inputs: list[tuple[str, str]],
     then: Bundle | None = None,
+    tables: Tables | None = None,
 ) -> Plan:
     """Checks everything that can be checked before any work, and plans the run.
 
@@ -40,6 +42,7 @@ def plan_run(
         bundle: scores every row.
         inputs: pairs of path and format.
         then: the second bundle of a cascade.
+        tables: those whose files are among the inputs.
 
     Raises:
         UsageError: for whatever does not fit.
@@ -92,6 +95,7 @@ def plan_run(
         row_seconds=sum(
             row_seconds(one.model, one.max_tokens, on_gpu) for one in (bundle, then) if one
         ),
+        tables=tables,
     )
 
 

@@ -12,6 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.console.terminal import say
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.tables.tables import Tables
+from pipeline.errors import UsageError
+from pipeline.folders import folder
 from pipeline.folders.incremental import (
     Series,
     check_root,
@@ -21,10 +24,12 @@ from pipeline.folders.incremental import (
     select,
 )
 from pipeline.folders.overlap import apart
+from pipeline.folders.planned_tables import planned_versions
 from pipeline.launcher.launch import detaches
 from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
 from pipeline.launcher.run import Run
 from pipeline.launcher.table_target import TableTarget
+from pipeline.table_names import is_table
 from pipeline.worker.bundles import open_bundle
 
 
@@ -43,9 +48,11 @@ class Session:
         self.options, self.beam_options = options, beam_options
         self.bundle = open_bundle(options.model)
         self.then = second_bundle(options, self.bundle)
-        inputs = find_inputs(options.input, options.input_format)
-        self.inputs = apart(options.input, inputs, options.output)
         self.table = TableTarget(options) if options.table else None
+        if options.incremental and any(map(is_table, options.input)):
+            raise UsageError("--incremental does not go with tables yet; score a version at a time")
+        self.tables = Tables(options.input)
+        self.inputs = self._find(self.tables)
 
     def runs(self) -> Iterator[Run]:
         """The runs, each planned when the one before it has been carried out.
@@ -58,7 +65,22 @@ class Session:
         if self.options.incremental:
             yield from self._incremental_runs()
         else:
-            yield self._run(self.options.output, self._plan(self.inputs))
+            yield self._run(self.options.output, self._one_plan())
+
+    def _one_plan(self) -> Plan:
+        """By the versions of tables that unfinished work goes on by, if it does; else as of now."""
+        output = self.options.output
+        for versions in planned_versions(output):
+            try:
+                tables = Tables(self.options.input, versions)
+                if tables.versions() == self.tables.versions():
+                    continue
+                plan = self._plan(self._find(tables), tables)
+            except UsageError:  # that version has gone, say
+                continue
+            if folder.saved_plan(output, plan, self.options.overwrite) is not plan:
+                return plan
+        return self._plan(self.inputs)
 
     def _incremental_runs(self) -> Iterator[Run]:
         root = self.options.output
@@ -87,8 +109,14 @@ class Session:
         notes = notes_of(series, name, planned, replaces)
         yield self._run(series.run_folder(name), planned, notes)
 
-    def _plan(self, inputs: list[tuple[str, str]]) -> Plan:
-        return plan_run(self.options, self.bundle, inputs, self.then)
+    def _find(self, tables: Tables) -> list[tuple[str, str]]:
+        options = self.options
+        inputs = find_inputs(options.input, options.input_format, tables)
+        return apart(options.input, inputs, options.output)
+
+    def _plan(self, inputs: list[tuple[str, str]], tables: Tables | None = None) -> Plan:
+        tables = self.tables if tables is None else tables
+        return plan_run(self.options, self.bundle, inputs, self.then, tables)
 
     def _run(self, output: str, plan: Plan, notes: dict[str, Any] | None = None) -> Run:
         bundles = (self.bundle, self.then)

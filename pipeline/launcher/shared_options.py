@@ -25,7 +25,8 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> Any:
         action="append",
         type=storage.supported,
         metavar="PATTERN",
-        help="a file, a folder, a pattern such as 'news/*.jsonl', or tfds:NAME/SPLIT; repeatable",
+        help="a file, a folder, a pattern such as 'news/*.jsonl', tfds:NAME/SPLIT, or a table: "
+        "delta:URI or iceberg:CATALOG.NAMESPACE.TABLE, perhaps with @VERSION; repeatable",
     )
     first.add_argument(
         "--output", type=storage.supported, metavar="DIR", help="the folder to write to"

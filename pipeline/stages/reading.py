@@ -13,6 +13,7 @@ from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import stream_items
 from pipeline.corpus.sources import Columns, Rows, Source, WorkItem
+from pipeline.corpus.tables.view import read_view
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.stages.context import RunContext
@@ -92,12 +93,7 @@ def read_source(
     """
     columns = plan.columns.of(is_teachers=source.labels is not None)
     schema = document_schema(plan.schema, plan.columns)
-    stretches = _unchanged(
-        source,
-        FORMATS[source.format].reader.read(
-            source.path, item.start, item.rows, columns, plan.reading, source.size
-        ),
-    )
+    stretches = _unchanged(source, _rows(plan, source, item, columns))
     bad: list[str] = []
     if skip_bad_files:
         stretches = _until_bad(stretches, bad)
@@ -115,6 +111,18 @@ def read_source(
         if following is None:
             return
         current, number, started = following, number + 1, time.perf_counter()
+
+
+def _rows(plan: Plan, source: Source, item: WorkItem, columns: Columns) -> Iterator[Rows]:
+    """What a source's format reads; of a table's file, as the table sees it."""
+
+    def read(start: int, rows: int | None, wanted: Columns) -> Iterator[Rows]:
+        reader = FORMATS[source.format].reader
+        return reader.read(source.path, start, rows, wanted, plan.reading, source.size)
+
+    if source.view is None:
+        return read(item.start, item.rows, columns)
+    return read_view(source.view, read, item.start, item.rows, columns)
 
 
 def _unchanged(source: Source, stretches: Iterator[Rows]) -> Iterator[Rows]:

@@ -6,7 +6,7 @@ import re
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pages_of_docs import EXAMPLES, pages, recipes
+from pages_of_docs import EXAMPLES, TABLES, pages, recipes
 from pipeline.corpus import documents
 from pipeline.corpus.formats.compression import ENDINGS as COMPRESSED
 from pipeline.corpus.formats.registry import FORMATS
@@ -116,7 +116,7 @@ def test_the_readme_is_no_longer_than_a_screen_and_a_half():
 
 
 def test_the_recipes_are_these():
-    inputs = {"articles", *(f"{name}_input" for name in EXAMPLES)}
+    inputs = {"articles", *(f"{name}_input" for name in EXAMPLES), *TABLES}
     others = {"duckdb", "pandas", "polars", "latest", "teacher", "format"}
     assert set(recipes()) == inputs | others
 

@@ -7,6 +7,8 @@ from places import ROOT
 
 # Formats of which docs/inputs.md writes a file.
 EXAMPLES = ("parquet", "csv", "jsonl", "json", "orc", "arrow", "avro")
+# Its recipes of tables, and what each makes as an input.
+TABLES = {"delta_table": "delta:news-delta", "iceberg_table": "iceberg:lake.news.daily"}
 RECIPE = re.compile(r"<!-- recipe: (\w+) -->\s*```\w+\n(.*?)```", re.DOTALL)
 
 

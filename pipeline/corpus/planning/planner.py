@@ -14,6 +14,7 @@ from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.cutting import cut
 from pipeline.corpus.planning.plan import Plan, is_cascade
 from pipeline.corpus.sources import Facts, ReadSettings, Source
+from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import BadFileError, UsageError
 
 LOOKERS = objects.CONNECTIONS  # inputs in a store that are looked into at a time
@@ -34,6 +35,7 @@ def make_plan(
     on_bad_file: str = "fail",
     fingerprints: Fingerprints | None = None,
     row_seconds: float = 0.0,
+    tables: Tables | None = None,
 ) -> Plan:
     """Looks into every input and cuts the work.
 
@@ -50,15 +52,17 @@ def make_plan(
         on_bad_file: `fail` or `skip`.
         fingerprints: where they are remembered, if not in the usual place.
         row_seconds: about how long a row takes to score; 0 if that isn't known.
+        tables: those whose files are among the inputs; their versions are noted.
 
     Raises:
         UsageError: for a missing column, clashing inputs, or an input that can't be read.
     """
+    tables = tables or Tables([])
     sources: list[Source] = []
     facts: list[Facts] = []
     skipped: list[tuple[str, str]] = []
     with fingerprints or Fingerprints() as known:
-        for (path, kind), looked in _look_into(inputs, reading, known):
+        for (path, kind), looked in _look_into(inputs, reading, known, tables):
             bad = looked if isinstance(looked, Exception) else looked[1].bad
             if bad is not None and on_bad_file == "fail":
                 raise UsageError(f"cannot read {_shown(path)}: {_reason(bad)}") from bad
@@ -83,12 +87,14 @@ def make_plan(
     ]
     check_teachers(labels)
     sources = [
-        dataclasses.replace(source, labels=names)
-        for source, (_, names) in zip(sources, labels, strict=True)
+        dataclasses.replace(
+            source, labels=names, view=tables.view(source.path, fact, columns.names())
+        )
+        for source, fact, (_, names) in zip(sources, facts, labels, strict=True)
     ]
     items = cut(sources, facts, reading, limit, on_bad_file, row_seconds)
     return Plan(
-        settings={**settings, "limit": limit},
+        settings={**settings, "limit": limit, **tables.noted()},
         columns=columns,
         schema=unite(looked_at, columns),
         reading=reading,
@@ -99,7 +105,10 @@ def make_plan(
 
 
 def _look_into(
-    inputs: list[tuple[str, str]], reading: ReadSettings, fingerprints: Fingerprints
+    inputs: list[tuple[str, str]],
+    reading: ReadSettings,
+    fingerprints: Fingerprints,
+    tables: Tables,
 ) -> Iterator[tuple[tuple[str, str], tuple[Seen, Facts] | BadFileError | OSError]]:
     """Fingerprints and inspects inputs, in their order; what can't be read comes with its error.
 
@@ -111,10 +120,10 @@ def _look_into(
         try:
             if _shown(one[0]) != one[0]:
                 raise BadFileError(_shown(one[0]), "its name is not UTF-8; rename it")
-            seen = fingerprint_input(*one, reading, fingerprints)
-            return seen, FORMATS[one[1]].reader.inspect(one[0], reading)
+            seen = tables.see(one[0], fingerprint_input(*one, reading, fingerprints))
+            return seen, tables.look(one[0], FORMATS[one[1]].reader.inspect(one[0], reading))
         except (BadFileError, OSError) as error:
-            return error
+            return tables.gone(one[0], error)
 
     remote = any(not storage.is_local(path) for path, _ in inputs)
     pool = ThreadPoolExecutor(LOOKERS if remote else LOCAL_LOOKERS)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipeline import durable, storage
 from pipeline.corpus.planning.plan import Plan, json_values
-from pipeline.corpus.sources import Columns, ReadSettings, Source, WorkItem
+from pipeline.corpus.sources import Columns, ReadSettings, Source, View, WorkItem
 
 WHOLE, IN_PIECES = 1, 2  # formats; version 0.1 knows the first one only
 PIECE_SOURCES = 1000
@@ -160,7 +160,12 @@ def _read_items(value: dict[str, Any]) -> list[WorkItem]:
 
 def _source(values: list[Any]) -> Source:
     source = Source(*values)
-    return dataclasses.replace(source, labels=tuple(source.labels)) if source.labels else source
+    labels = tuple(source.labels) if source.labels else None
+    if source.view is None:
+        return dataclasses.replace(source, labels=labels) if labels else source
+    columns, deleted = source.view
+    view = View(tuple((name, there, value) for name, there, value in columns), deleted)
+    return dataclasses.replace(source, labels=labels, view=view)
 
 
 def _values(one: Source | WorkItem) -> list[Any]:
