@@ -77,6 +77,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
         metrics=trained.metrics,
         name=name or trained.name or Path(output).name,
         profile=trained.profile,
+        conformal=trained.conformal,
     )
 
 

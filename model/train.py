@@ -53,12 +53,17 @@ def train(options: argparse.Namespace) -> None:
     from model.data.examples import read_examples, split, weighted
     from model.training.fitting import clear
     from model.training.network_size import network_size, size_lines
-    from model.training.phases import finish_network, measure_network, train_network
+    from model.training.phases import (
+        finish_network,
+        measure_network,
+        scores_for_sets,
+        train_network,
+    )
     from model.training.starting_point import device_name, precision, starting_point
 
     labels = description["labels"]
     examples = read_examples(options.prepared, labels)
-    training, validation = split(examples, options.validation, options.validation_rows)
+    training, validation, conformal = split(examples, options.validation, options.validation_rows)
     settle_teaching(options, examples.taught is not None)
     training = weighted(training, options.balance, options.gold_weight or 1.0)
     device = device_name(backend)
@@ -75,6 +80,7 @@ def train(options: argparse.Namespace) -> None:
         "rows": len(training),
         "teacher_rows": len(training) - int(training.is_gold.sum()),
         "validation_rows": len(validation),
+        "conformal_rows": len(conformal),
     }
     folder = Path(options.output.rstrip("/") + ".training")
     began = time.monotonic()
@@ -105,6 +111,7 @@ def train(options: argparse.Namespace) -> None:
         },
         metrics=metrics,
         profile=profile and {**profile, **label_profile(probabilities, labels)},
+        conformal=scores_for_sets(trained, conformal),
     )
     save(options, trained, result, as_bundle=backend == "tensorflow")
     clear(folder)
@@ -136,6 +143,7 @@ def save(
         metrics=result.metrics,
         name=result.name or Path(options.output).name,
         profile=result.profile,
+        conformal=result.conformal,
     )
 
 

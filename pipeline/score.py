@@ -1,7 +1,7 @@
 """Scores a corpus with a bundle: `python -m pipeline.score --input ... --model ... --output ...`.
 
 The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore,
-and with `--agreement` choose the threshold first.
+with `--agreement` choose the threshold first, and with `--coverage` make label sets.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pipeline.launcher.session import Session
 from pipeline.quality.drift import check_drift
 from pipeline.stages.choosing import ChooseThreshold
 from pipeline.stages.context import RunContext
+from pipeline.stages.covering import MakeLabelSets
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.publishing import PublishRun
 from pipeline.stages.reading import PlanItems, ReadDocuments
@@ -40,6 +41,8 @@ def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     )
     if context.then is not None:
         scored |= "Rescore" >> Rescore(context)
+    if context.covers:
+        scored |= "LabelSets" >> MakeLabelSets(context)
     return scored | "Write" >> WriteLabels(context) | "Publish" >> PublishRun(context)
 
 
@@ -52,6 +55,10 @@ def check_options(options: argparse.Namespace) -> None:
     for name in ("input", "model", "output"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
+    if options.coverage is not None and options.then is not None:
+        raise UsageError(
+            "--coverage goes without --then: label sets are one bundle's, and a cascade has two"
+        )
     if options.incremental and (options.overwrite or options.limit):
         raise UsageError("--incremental goes with neither --overwrite nor --limit")
 

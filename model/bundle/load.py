@@ -12,6 +12,7 @@ from model.bundle.fields import is_measurement, wrong_field
 FORMAT = 1
 MANIFEST = "bundle.json"
 WEIGHTS = "model.weights.h5"
+CONFORMAL = "conformal.json"
 METRICS = "metrics.json"
 CARD = "README.md"
 UNLISTED = (MANIFEST, METRICS, CARD)  # files that bundle.json needn't list
@@ -71,6 +72,11 @@ class Bundle:
     def weights_file(self) -> str:
         """The file that `keras.Model.load_weights` reads."""
         return os.path.join(self.path, WEIGHTS)
+
+    @property
+    def conformal_file(self) -> str | None:
+        """The file that `model.label_sets.read_scores` reads, if the bundle has one."""
+        return os.path.join(self.path, CONFORMAL) if CONFORMAL in self.files else None
 
 
 def load_bundle(path: str | os.PathLike) -> Bundle:

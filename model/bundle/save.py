@@ -1,17 +1,17 @@
 """Bundles are saved: beside their place, synced, and renamed into it."""
 
 import datetime
-import importlib.metadata
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from model.bundle.load import (
     CARD,
+    CONFORMAL,
     FORMAT,
     MANIFEST,
     METRICS,
@@ -24,9 +24,8 @@ from model.bundle.load import (
     sha256_of,
 )
 from model.bundle.prepared import read_prepared
+from model.bundle.versions import RECORDED_VERSIONS, installed_versions
 from model.disk import sync, sync_tree
-
-RECORDED_VERSIONS = ("keras", "keras-hub", "tensorflow", "tensorflow-transform", "jax", "newsbeam")
 
 
 def save_bundle(
@@ -39,6 +38,7 @@ def save_bundle(
     metrics: Mapping[str, Any],
     name: str,
     profile: Mapping[str, Any] | None = None,
+    conformal: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Writes a bundle beside its place and renames it into place; replaces a bundle there.
 
@@ -51,6 +51,7 @@ def save_bundle(
         metrics: What was measured.
         name: What to call it.
         profile: What the training corpus looked like.
+        conformal: What label sets are made by, as `model.label_sets` found it for this network.
 
     Raises:
         BundleError: `output` holds something else, or `prepared` is not what `pipeline.prepare`
@@ -66,7 +67,7 @@ def save_bundle(
         "metrics": metrics,
         "profile": profile,
     }
-    return _write(Path(output), Path(prepared) / "transform", network, fields)
+    return _write(Path(output), Path(prepared) / "transform", network, fields, conformal)
 
 
 def save_again(
@@ -77,6 +78,7 @@ def save_again(
     spec: Mapping[str, Any],
     metrics: Mapping[str, Any],
     profile: Mapping[str, Any] | None,
+    conformal: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Writes a bundle with another network, and all else as it is.
 
@@ -87,6 +89,8 @@ def save_again(
         spec: All that rebuilds the network.
         metrics: What was measured.
         profile: What the training corpus looked like.
+        conformal: What label sets are made by; without, the new bundle makes none, since what was
+            found for another network is not true of this one.
 
     Raises:
         BundleError: `output` holds something else.
@@ -96,11 +100,16 @@ def save_again(
     fields = {key: getattr(bundle, key) for key in kept}
     fields |= {"model": spec, "metrics": metrics, "profile": profile}
     card = Path(bundle.path) / CARD
-    return _write(Path(output), Path(bundle.transform_dir), network, fields, card)
+    return _write(Path(output), Path(bundle.transform_dir), network, fields, conformal, card)
 
 
 def _write(
-    target: Path, transform: Path, network: Any, fields: dict[str, Any], card: Path | None = None
+    target: Path,
+    transform: Path,
+    network: Any,
+    fields: dict[str, Any],
+    conformal: Mapping[str, Any] | None,
+    card: Path | None = None,
 ) -> Bundle:
     """Writes a bundle beside its place, and its card, and renames it into place."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +120,8 @@ def _write(
         shutil.copytree(transform, beside / "transform")
         network.save_weights(beside / WEIGHTS)
         _export(network, fields["model"], beside / "saved_model")
+        if conformal is not None:
+            _write_json(beside / CONFORMAL, conformal)
         made = {
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "versions": installed_versions(RECORDED_VERSIONS),
@@ -162,17 +173,6 @@ def check_output(output: str | os.PathLike) -> None:
             raise BundleError(f"{target} holds something else than a bundle: choose another folder")
     elif target.exists():
         raise BundleError(f"{target} is a file: a bundle is a folder")
-
-
-def installed_versions(distributions: Sequence[str]) -> dict[str, str]:
-    """Versions of those of the distributions that are installed."""
-    versions = {}
-    for distribution in distributions:
-        try:
-            versions[distribution] = importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _export(network: Any, spec: Mapping[str, Any], output: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from model.data.held_out import HASH_COLUMN, first_kept
+from model.data.held_out import HASH_COLUMN, first_kept, is_conformal
 
 TEACHERS = -1  # in the place of a label: a teacher's probabilities are known instead
 
@@ -67,6 +67,12 @@ class Examples:
             None if self.taught is None else self.taught[rows],
             None if self.weights is None else self.weights[rows],
         )
+
+    def at_most(self, rows: int) -> "Examples":
+        """So many of them, those of the lowest hashes: a draw that no order of a file decides."""
+        if len(self) <= rows:
+            return self
+        return self.take(np.argsort(self.hashes, kind="stable")[:rows])
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """What to learn of the given rows, float32 [rows, labels + 1].
@@ -133,21 +139,28 @@ def _taught(column: pa.ChunkedArray, labels: int) -> np.ndarray | None:
 
 def split(
     examples: Examples, validation: float, at_most: int | None = None
-) -> tuple[Examples, Examples]:
-    """Cuts off what is held out: the examples to train on, and those held out.
+) -> tuple[Examples, Examples, Examples]:
+    """Cuts off what is held out.
 
     Only examples with a true label are of use there; a teacher's of the same texts are left out of
-    both.
+    all three.
 
     Args:
         examples: All examples.
         validation: The share of texts to hold out, in [0, 1).
         at_most: Rows to hold out at most.
+
+    Returns:
+        The examples to train on; those held out that choose the best epoch and calibrate; and the
+        other half of those held out, which only label sets are made by.
     """
     limit = first_kept(examples.hashes[examples.is_gold], validation, at_most)
     is_held_out = examples.hashes < limit
-    held_out = np.flatnonzero(is_held_out & examples.is_gold)
-    return examples.take(np.flatnonzero(~is_held_out)), examples.take(held_out)
+    of_use = is_held_out & examples.is_gold
+    kept = is_conformal(examples.hashes)
+    parts = (~is_held_out, of_use & ~kept, of_use & kept)
+    training, stopping, conformal = (examples.take(np.flatnonzero(part)) for part in parts)
+    return training, stopping, conformal
 
 
 def weighted(examples: Examples, balance: bool, gold_weight: float) -> Examples:

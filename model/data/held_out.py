@@ -1,7 +1,8 @@
 """Which texts are held out: chosen by a hash of the text, and by nothing else.
 
 So two networks hold out the same texts whatever their tokenizers, seeds and other rows: what a
-teacher has never seen, its student has never seen either.
+teacher has never seen, its student has never seen either. One half of them, again by the hash,
+stops the training and calibrates; the other half does neither, and makes label sets.
 """
 
 import hashlib
@@ -45,3 +46,18 @@ def first_kept(hashes: np.ndarray, validation: float, at_most: int | None = None
     if at_most is not None and at_most < len(hashes):
         limit = min(limit, np.sort(hashes)[at_most])
     return limit
+
+
+def is_conformal(hashes: np.ndarray) -> np.ndarray:
+    """Which of the texts held out are kept from training altogether, for label sets.
+
+    By the hash's last bit, which has nothing to do with how large a share is held out: a text that
+    one network is calibrated on is never taken for another's label sets.
+
+    Args:
+        hashes: uint64 [rows].
+
+    Returns:
+        bool [rows].
+    """
+    return (hashes & np.uint64(1)).astype(bool)

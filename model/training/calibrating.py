@@ -21,7 +21,7 @@ def fit_calibration(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, An
 
     Args:
         probabilities: float [rows, labels] of rows that the network was not trained on; at least
-            one row.
+            one row, and `ROWS` are enough.
         gold: int [rows], indexes of the true labels.
 
     Returns:
@@ -29,7 +29,7 @@ def fit_calibration(probabilities: np.ndarray, gold: np.ndarray) -> dict[str, An
         calibration error, afterwards measured on each half of the rows by the map that the other
         half gives.
     """
-    probabilities, gold = probabilities[:ROWS].astype(np.float64), gold[:ROWS]
+    probabilities = probabilities.astype(np.float64)
     halves = np.arange(len(gold)) % 2 == 0
     after = np.empty_like(probabilities)
     for half in (halves, ~halves):

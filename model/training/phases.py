@@ -10,11 +10,12 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from model import label_sets
 from model.data.batches import LengthGroupedBatches
 from model.data.examples import Examples
 from model.networks.registry import build_network
 from model.training import fitting, recipes
-from model.training.calibrating import fit_calibration
+from model.training.calibrating import ROWS, fit_calibration
 from model.training.measures import measure
 from model.training.step_lines import StepLines
 
@@ -93,7 +94,7 @@ def finish_network(
     network.set_weights(weights)
     if not len(validation):
         return dict(spec), network
-    probabilities, gold = _predict(network, validation)
+    probabilities, gold = predict(network, validation.at_most(ROWS))
     spec = {**spec, "calibration": fit_calibration(probabilities, gold)}
     network = build_network(spec)
     network.set_weights(weights)
@@ -112,11 +113,18 @@ def measure_network(
     part, measured = "validation", validation
     if not len(validation):
         part, measured = "training", training.take(np.flatnonzero(training.is_gold))
-    probabilities, gold = _predict(network, measured)
+    probabilities, gold = predict(network, measured)
     return {part: measure(probabilities, gold, labels)}, probabilities
 
 
-def _predict(network: keras.Model, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+def scores_for_sets(network: keras.Model, conformal: Examples) -> dict[str, Any] | None:
+    """What a bundle keeps of rows that were held out for its label sets; None without rows."""
+    if not len(conformal):
+        return None
+    return label_sets.conformal_scores(*predict(network, conformal.at_most(label_sets.ROWS)))
+
+
+def predict(network: keras.Model, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     """The probabilities of examples, float [rows, labels], and their labels, by length."""
     batches = LengthGroupedBatches(examples, EVALUATION_BATCH)
     probabilities = np.asarray(network.predict(batches.for_keras(), verbose=0))

@@ -1,6 +1,7 @@
 """Trained weights that are not yet a bundle: what a machine without TensorFlow hands over.
 
-    training.json      name, labels, the network's spec, how it was trained, metrics, profile
+    training.json      name, labels, the network's spec, how it was trained, metrics, profile, and
+                       what label sets are made by
     model.weights.h5   Keras weights
 
 `python -m model.export` makes the bundle of them where TensorFlow is.
@@ -31,6 +32,7 @@ class Trained:
     training: dict[str, Any]
     metrics: dict[str, Any]
     profile: dict[str, Any] | None
+    conformal: dict[str, Any] | None = None  # older ones have none
 
 
 def save_weights(output: str | os.PathLike, network: Any, trained: Trained) -> None:

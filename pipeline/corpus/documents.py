@@ -3,7 +3,7 @@
 A shard is a Table and its place in the corpus. Stages add columns to the Table: read -> `id`,
 carried columns, `text`, `error`, `source_row` (and `gold`, and a teacher's `probabilities`);
 tokenize -> `token_ids`, `tokens`; score -> `label`, `score`, `probabilities`; of a cascade,
-rescore -> `model`, `first_label`, `first_score`.
+rescore -> `model`, `first_label`, `first_score`; for a coverage, cover -> `label_set`.
 """
 
 import dataclasses
@@ -35,6 +35,7 @@ LEFT_OUT = (LANGUAGE, HTTP, NOT_HTML, NO_TEXT)  # on purpose: nothing is wrong w
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PROBABILITIES = pa.list_(pa.float32())
+LABEL_SET = pa.list_(pa.string())
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa
     return pa.schema(fields)
 
 
-def output_schema(documents: pa.Schema, cascade: bool = False) -> pa.Schema:
+def output_schema(documents: pa.Schema, cascade: bool = False, sets: bool = False) -> pa.Schema:
     """The schema of the published Parquet, from that of the documents."""
     carried = [field for field in documents if field.name.startswith(CARRIED)]
     fields = [
@@ -98,6 +99,7 @@ def output_schema(documents: pa.Schema, cascade: bool = False) -> pa.Schema:
         pa.field("label", DICTIONARY),
         pa.field("score", pa.float32()),
         pa.field("probabilities", PROBABILITIES),
+        *([pa.field("label_set", LABEL_SET)] if sets else []),
         pa.field("tokens", pa.int32()),
         pa.field("error", pa.string()),
         pa.field("source", DICTIONARY),

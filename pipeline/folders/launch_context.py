@@ -4,10 +4,12 @@ That step runs on some worker, perhaps long after the launcher has gone, and mus
 bundle or look for earlier runs itself.
 """
 
+import math
 from typing import Any
 
 from model.bundle.load import Bundle
 from model.engines.cascade_rules import model_names
+from model.label_sets import least_probability, read_scores
 from pipeline import durable, layout, storage
 from pipeline.output.published import published_manifest
 
@@ -18,6 +20,7 @@ def write_notes(
     previous: dict[str, Any] | None = None,
     then: Bundle | None = None,
     then_path: str | None = None,
+    coverage: float | None = None,
 ) -> None:
     """Writes the bundle's card, and what the run before in a series looked like.
 
@@ -27,18 +30,33 @@ def write_notes(
         previous: the manifest of the run before with the same bundle, if there is one.
         then: the second bundle of a cascade.
         then_path: where it lies.
+        coverage: of the label sets, if there are any.
     """
     before = previous and {key: previous[key] for key in ("finished", "stats")}
     notes: dict[str, Any] = {"bundle": bundle_card(bundle), "previous": before}
     if then is not None:
         names = model_names(bundle, then)
         notes["then"] = {"model": then_path, "names": names, "bundle": bundle_card(then)}
+    if coverage is not None:
+        notes["label_sets"] = promised_sets(bundle, coverage)
     durable.write_json(storage.join(work, layout.LAUNCH_CONTEXT), notes)
 
 
 def read_notes(work: str) -> dict[str, Any]:
-    """The notes: `bundle`, `previous`, and of a cascade `then`."""
+    """The notes: `bundle`, `previous`, of a cascade `then`, with label sets `label_sets`."""
     return storage.read_json(storage.join(work, layout.LAUNCH_CONTEXT))
+
+
+def promised_sets(bundle: Bundle, coverage: float) -> dict[str, Any]:
+    """What label sets are made by: `coverage`, `held_out` rows, the `least` probability in one."""
+    scores = read_scores(bundle)
+    assert scores is not None
+    least = least_probability(scores, coverage)
+    return {
+        "coverage": coverage,
+        "held_out": scores["rows"],
+        "least": least if math.isfinite(least) else None,
+    }
 
 
 def bundle_card(bundle: Bundle) -> dict[str, Any]:

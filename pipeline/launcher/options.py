@@ -48,6 +48,13 @@ class ScoreOptions(NewsbeamOptions):
             "bundle gives",
         )
         scoring.add_argument(
+            "--coverage",
+            type=promise,
+            metavar="SHARE",
+            help="add label_set, the labels that together contain the true one in this share of "
+            "rows like those held out in training, such as 0.95",
+        )
+        scoring.add_argument(
             "--verify_content",
             action="store_true",
             help="read every input to see whether it has changed, also one whose size and time of "

@@ -9,6 +9,7 @@ from model.engines.cascade_rules import check_pair, other_columns
 from model.engines.choose import choose_engine
 from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
+from model.label_sets import least_probability, read_scores
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.languages import known_languages
 from pipeline.corpus.planning.plan import Plan
@@ -81,6 +82,7 @@ def plan_run(
             "version": package_version(),
             "versions": {name: package_version(name) for name in ENGINES},
             **cascade,
+            **promised_coverage(options, bundle),
             **({"languages": languages} if languages else {}),
         },
         id_column=options.id_column,
@@ -133,6 +135,28 @@ def threshold(options: argparse.Namespace) -> dict[str, float]:
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
+def promised_coverage(options: argparse.Namespace, bundle: Bundle) -> dict[str, float]:
+    """The coverage of label sets, if any are asked for.
+
+    Raises:
+        UsageError: if the bundle can't make them.
+    """
+    if options.coverage is None:
+        return {}
+    again = (
+        f"python -m model.calibrate --model {options.model} --input FILE --label_column A, with "
+        "labelled texts that it was not trained on"
+    )
+    scores = read_scores(bundle)
+    if scores is None:
+        raise UsageError(f"{options.model} has no rows held out for label sets; make some: {again}")
+    try:
+        least_probability(scores, options.coverage)
+    except ValueError as error:
+        raise UsageError(f"{error}; ask for less, or make more: {again}") from error
+    return {"coverage": options.coverage}
+
+
 def wanted_languages(options: argparse.Namespace) -> list[str]:
     """The codes of the languages to score, sorted; none for all.
 
@@ -162,6 +186,7 @@ def chosen_options(
     later = {"precision": options.precision} if options.precision != "float32" else {}
     languages = wanted_languages(options)
     later |= {"languages": languages} if languages else {}
+    later |= promised_coverage(options, bundle)
     later |= {"input_format": options.input_format} if options.input_format is not None else {}
     return {
         "text_columns": options.text_columns or list(bundle.text_columns),

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.bundle.load import Bundle
 from model.console.terminal import say
 from model.engines.processor import no_bfloat16
-from pipeline.corpus.planning.plan import Plan, keeps_promise
+from pipeline.corpus.planning.plan import Plan, keeps_promise, makes_sets
 from pipeline.corpus.planning.same_run import is_same
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.folders import folder
@@ -61,6 +61,7 @@ class Run:
             model=options.model,
             then=options.then,
             chooses=keeps_promise(self._plan.settings),
+            covers=makes_sets(self._plan.settings),
             skip_bad_files=options.on_bad_file == "skip",
             max_error_rate=options.max_error_rate,
         )
@@ -83,7 +84,8 @@ class Run:
         )
         if self.is_new:
             bundle, then = self._bundles
-            write_notes(self.context.work, bundle, run_before(self._output), then, options.then)
+            before, coverage = run_before(self._output), self._plan.settings.get("coverage")
+            write_notes(self.context.work, bundle, before, then, options.then, coverage)
         elif self._table is not None:
             self._table.catch_up([self._output])
         return self.is_new

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.corpus.planning.plan import Plan
 from pipeline.quality.drift import drift
-from pipeline.quality.evaluation import evaluate
+from pipeline.quality.evaluation import coverage_facts, evaluate
 
 FORMAT = 1
 
@@ -32,7 +32,8 @@ def manifest_of(
         started: what the launcher noted: `time`, `model`, and whatever else.
         notes: the `bundle`'s card, the `previous` run of a series or None, and of a cascade `then`:
             the second bundle's path (`model`) and card, and the two models' `names`; of one that
-            keeps a promise `threshold`: what was chosen, and by what sample.
+            keeps a promise `threshold`: what was chosen, and by what sample; with label sets
+            `label_sets`: what they are made by.
 
     Returns:
         JSON values.
@@ -54,6 +55,11 @@ def manifest_of(
         "model": started["model"],
         "bundle": bundle,
         **{key: notes[key] for key in ("then", "threshold") if key in notes},
+        **(
+            {"label_sets": coverage_facts(notes["label_sets"], stats)}
+            if "label_sets" in notes
+            else {}
+        ),
         "plan": {"digest": plan.digest, **plan.identity()},
         **{key: started[key] for key in ("series", "replaces", "table") if key in started},
         "rows": rows,

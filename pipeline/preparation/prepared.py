@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from model.bundle.prepared import PREPARED_FORMAT
-from model.bundle.save import installed_versions
+from model.bundle.versions import installed_versions
 from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
 from pipeline import durable, layout, storage

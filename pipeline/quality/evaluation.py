@@ -85,6 +85,28 @@ def wilson(right: int, rows: int) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
+def coverage_facts(promise: dict[str, Any], stats: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says of a run's label sets.
+
+    Args:
+        promise: `coverage` that was asked for, `held_out` rows that it rests on, and `least`, the
+            probability from which on a label is in a set (None: only the label is).
+        stats: the run's merged statistics.
+
+    Returns:
+        `promise`; `sizes` as `set_stats` has them, the smallest first; and where there are true
+        labels `known`, `covered`, the share `reached`, and its 95 % Wilson score `interval`.
+    """
+    found = stats.get("label_sets", {})
+    sizes = found.get("sizes", {})
+    facts = {**promise, "sizes": {size: sizes[size] for size in sorted(sizes, key=int)}}
+    known, covered = found.get("known", 0), found.get("covered", 0)
+    if known:
+        facts |= {"known": known, "covered": covered, "reached": covered / known}
+        facts["interval"] = wilson(covered, known)
+    return facts
+
+
 def confusion_matrix(gold: dict[str, Any], labels: list[str]) -> np.ndarray:
     """Rows by true label (one more for unknown labels) and given label, int [labels + 1, same]."""
     number = {label: place for place, label in enumerate(labels)}

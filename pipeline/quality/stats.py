@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from model.data.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pipeline.corpus.documents import Shard
+from pipeline.quality.coverage import set_stats
 from pipeline.quality.example_rows import error_examples, label_examples, lowest, ranked
 
 CONFIDENCE_BINS = len(CONFIDENCE_EDGES) - 1
@@ -44,7 +45,7 @@ def shard_stats(
         label and bin of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`),
         `length_sum` (tokens before truncation), `truncated` (rows), `counts` (what the stages
         measured), `examples`, `languages` (texts that were looked at, by code); with a `gold`
-        column `gold`.
+        column `gold`; with label sets `label_sets`.
     """
     table = shard.table
     error = table["error"].combine_chunks()
@@ -75,6 +76,8 @@ def shard_stats(
     if "model" in table.column_names:
         stats["rows_by_model"] = _value_counts(scored["model"].cast(pa.string()))
         stats["first"] = _of_labels(scored, "first_label", "first_score")
+    if "label_set" in table.column_names:
+        stats["label_sets"] = set_stats(scored)
     return stats
 
 

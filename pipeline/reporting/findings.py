@@ -64,6 +64,38 @@ def of_the_promise(manifest: dict[str, Any]) -> str | None:
     )
 
 
+def of_the_sets(manifest: dict[str, Any]) -> str | None:
+    """How many labels the sets have, and how often they hold the true one; None without sets."""
+    found = manifest.get("label_sets")
+    if found is None:
+        return None
+    sizes = [
+        f"{plural(rows, 'row')} {'has' if rows == 1 else 'have'} {plural(int(size), 'label')}"
+        for size, rows in found["sizes"].items()
+    ]
+    asked = f"{found['coverage'] * 100:g} %"
+    sentence = f"{', '.join(sizes) or 'no row has any'}, for a coverage of {asked}"
+    if "reached" not in found:
+        return sentence
+    low, high = found["interval"]
+    return (
+        f"{sentence}; the true label is in {percent(found['reached'])} of the sets "
+        f"({percent(low)} to {percent(high)}, {plural(found['known'], 'row')})"
+    )
+
+
+def of_missed_coverage(manifest: dict[str, Any]) -> list[str]:
+    """Of label sets that hold the true label less often than they were to; else an empty list."""
+    found = manifest.get("label_sets", {})
+    if "reached" not in found or found["interval"][1] >= found["coverage"]:
+        return []
+    return [
+        f"The label sets hold the true label in {percent(found['reached'])} of the rows, and were "
+        f"to hold it in {found['coverage'] * 100:g} %, by more than chance explains: this corpus "
+        "is unlike the rows that they are made by. python -m model.calibrate makes them by others."
+    ]
+
+
 def of_a_failing_model(manifest: dict[str, Any]) -> list[str]:
     """Of a cascade, on how many rows the second model failed; an empty list if on none."""
     if "then" not in manifest:
@@ -115,7 +147,8 @@ def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
             f"{percent(unsure / labelled)} of the labels have a confidence below 0.5: treat them "
             "as guesses."
         )
-    return [*sentences, *of_a_failing_model(manifest), *_of_the_evaluation(manifest)]
+    sentences += [*of_a_failing_model(manifest), *of_missed_coverage(manifest)]
+    return [*sentences, *_of_the_evaluation(manifest)]
 
 
 def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:

@@ -56,6 +56,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "labels": sections.labels(stats, bundle["labels"]),
         "cascade": of_the_cascade(manifest),
         "promise": of_the_promise(manifest),
+        "label_sets": sections.label_sets(manifest),
         "confidence": quality_sections.confidence(stats),
         "lengths": quality_sections.lengths(stats, bundle),
         "languages": sections.languages(manifest),

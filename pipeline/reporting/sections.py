@@ -9,7 +9,10 @@ from pipeline.corpus.languages import language_name
 from pipeline.quality.example_rows import rows_of
 from pipeline.reporting import humanize
 
-COUNTED = ("parameters", "trainable_parameters", "rows", "teacher_rows", "validation_rows")
+COUNTED = (
+    *("parameters", "trainable_parameters", "rows", "teacher_rows", "validation_rows"),
+    "conformal_rows",
+)
 STAGES = {
     "read_ms": "Reading the corpus",
     "tokenizer_load_ms": "Loading TensorFlow and the tokenizer",
@@ -38,6 +41,21 @@ def labels(stats: dict[str, Any], labels: list[str]) -> dict[str, Any]:
         for label, rows in ordered.items()
     ]
     return {"rows": rows, "total": total, "figure": bars(ordered, "labels") if total else None}
+
+
+def label_sets(manifest: dict[str, Any]) -> dict[str, Any] | None:
+    """How many labels the rows' sets have; None of a run without sets."""
+    found = manifest.get("label_sets")
+    if found is None:
+        return None
+    total = sum(found["sizes"].values())
+    return {
+        **found,
+        "rows": [
+            {"labels": int(size), "rows": rows, "share": rows / total}
+            for size, rows in found["sizes"].items()
+        ],
+    }
 
 
 def errors(stats: dict[str, Any]) -> list[dict[str, Any]]:

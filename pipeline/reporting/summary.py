@@ -8,7 +8,12 @@ import pyarrow.parquet as pq
 from model.console.terminal import say
 from pipeline import storage
 from pipeline.layout import REPORT
-from pipeline.reporting.findings import of_a_failing_model, of_the_cascade, of_the_promise
+from pipeline.reporting.findings import (
+    of_a_failing_model,
+    of_the_cascade,
+    of_the_promise,
+    of_the_sets,
+)
 from pipeline.reporting.text_table import text_table
 
 ROWS = 8
@@ -58,6 +63,8 @@ def _counts(manifest: dict[str, Any], seconds: float | None) -> Iterator[str]:
         yield "; ".join([f"models: {decided}", *of_a_failing_model(manifest)])
     if promise := of_the_promise(manifest):
         yield f"agreement: {promise}"
+    if sets := of_the_sets(manifest):
+        yield f"label sets: {sets}"
     if errors := stats.get("errors", {}):
         yield "errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items()))
     for bad in manifest["bad_files"]:
@@ -80,5 +87,7 @@ def _quality(manifest: dict[str, Any]) -> Iterator[str]:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
     text = f"{value:.3f}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from model.bundle.load import Bundle
 from model.engines.choose import EngineChoice
+from model.label_sets import least_probability, read_scores
 from pipeline import layout, storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import load_plan
@@ -24,6 +25,7 @@ class RunContext:
         model: the bundle's path; of a preparation, there is none.
         then: the path of a cascade's second bundle.
         chooses: whether the cascade's threshold is chosen first, so that it keeps a promise.
+        covers: whether rows get label sets.
         skip_bad_files: whether a file that can't be read to its end is listed and passed over.
         max_error_rate: the highest share of rows in error that is published; None for any.
     """
@@ -33,6 +35,7 @@ class RunContext:
     model: str = ""
     then: str | None = None
     chooses: bool = False
+    covers: bool = False
     skip_bad_files: bool = False
     max_error_rate: float | None = None
 
@@ -70,6 +73,12 @@ class RunContext:
             return self.plan.settings["confidence"]
         threshold = storage.read_json(self.threshold_path)["threshold"]
         return math.inf if threshold is None else threshold
+
+    def least_probability(self) -> float:
+        """From which probability on a label is in its row's set."""
+        scores = read_scores(self.bundle())
+        assert scores is not None
+        return least_probability(scores, self.plan.settings["coverage"])
 
     def second_engine(self) -> EngineChoice:
         """What runs the second bundle's network."""

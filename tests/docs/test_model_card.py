@@ -15,11 +15,12 @@ def test_the_card_has_the_bundles_figures():
     assert re.findall(r"\*\*Accuracy ([\d.]+)\*\*", card) == [f"{test['accuracy']:.3f}"]
     table = re.findall(r"^\| (\S+) \| [\d.]+ \| ([\d.]+) \| [\d.]+ \|$", card, re.M)
     assert dict(table) == {label: f"{share:.3f}" for label, share in test["recall"].items()}
-    rows = training["rows"] + training["validation_rows"]
+    held_out = training["validation_rows"] + training.get("conformal_rows", 0)
+    rows = training["rows"] + held_out
     for said in (
         f"{test['rows']:,} items",
         f"{rows:,} items",
-        f"{training['validation_rows']} were held out",
+        f"{held_out} were held out",
         f"{training['epochs']} epochs ({training['seconds']:.0f} seconds)",
         f"{bundle.tokenizer['vocab_size']:,} most frequent ones",
         f"up to {bundle.max_tokens} a text",

@@ -17,10 +17,20 @@ from model.engines.scorer import KNOWN_GOOD
 LABELS = ("Business", "Sci/Tech", "Sports", "World")
 
 
-def fake_bundle(folder: Path, name: str = "fake") -> str:
-    """Writes a bundle that `load_bundle` takes, with an empty model in it."""
+def fake_bundle(folder: Path, name: str = "fake", conformal: dict | None = None) -> str:
+    """Writes a bundle that `load_bundle` takes, with an empty model in it.
+
+    Args:
+        folder: its place.
+        name: its name.
+        conformal: what it makes label sets by, if it does.
+    """
     (folder / "transform").mkdir(parents=True)
-    (folder / "transform" / "vocabulary").write_text(name)
+    files = {"transform/vocabulary": name}
+    if conformal is not None:
+        files["conformal.json"] = json.dumps(conformal)
+    for file, content in files.items():
+        (folder / file).write_text(content)
     described = {
         "format": 1,
         "name": name,
@@ -34,7 +44,7 @@ def fake_bundle(folder: Path, name: str = "fake") -> str:
         "profile": None,
         "created": "2026-11-22T00:00:00+00:00",
         "versions": {},
-        "files": {"transform/vocabulary": hashlib.sha256(name.encode()).hexdigest()},
+        "files": {k: hashlib.sha256(text.encode()).hexdigest() for k, text in files.items()},
     }
     (folder / "bundle.json").write_text(json.dumps(described))
     return str(folder)

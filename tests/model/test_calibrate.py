@@ -10,8 +10,10 @@ import pytest
 
 from model.bundle.load import load_bundle
 from model.calibrate import main
+from model.data.held_out import text_hashes
 from model.engines.choose import choose_engine
 from model.engines.labelled import Labeller
+from model.label_sets import read_scores
 from model.networks.calibration import calibrated
 from model.networks.registry import build_network
 from toys import TOY_TEXTS
@@ -65,7 +67,7 @@ def test_explain_looks_into_the_calibrated_network(calibrated_toy):
 
 def test_the_bundle_says_what_was_done(toy_bundle, calibrated_toy):
     calibration = calibrated_toy.model["calibration"]
-    assert calibration["rows"] == 60
+    assert calibration["rows"] == 25  # texts whose hash is even
     assert {"error_before", "error_after", "sharpness", "floor", "bend"} < set(calibration)
     assert calibrated_toy.digest != toy_bundle.digest
     for name in ("name", "labels", "max_tokens", "text_columns", "tokenizer", "training"):
@@ -74,13 +76,40 @@ def test_the_bundle_says_what_was_done(toy_bundle, calibrated_toy):
     assert same.items() <= calibrated_toy.files.items()
 
 
+def test_the_other_half_is_what_label_sets_are_made_by(toy_bundle, calibrated_toy):
+    texts, names = zip(*TOY_TEXTS, strict=True)
+    gold = np.array([calibrated_toy.labels.index(name) for name in names])
+    kept = text_hashes(pa.array(texts)) % 2 == 1
+    probabilities = label(calibrated_toy)[kept]
+    missed = probabilities.argmax(axis=1) != gold[kept]
+    of_gold = probabilities[missed, gold[kept][missed]]
+    scores = read_scores(calibrated_toy)
+    assert scores["rows"] == 35 and 0 < missed.sum() < 7
+    expected = np.sort(np.repeat(of_gold, 5))[::-1]
+    np.testing.assert_allclose(scores["mistakes"], expected, atol=1e-5)
+    assert "conformal.json" in calibrated_toy.files
+    assert read_scores(toy_bundle) is None and toy_bundle.conformal_file is None
+
+
+def test_texts_that_all_are_alike_have_no_two_halves(toy_bundle, tmp_path, capsys):
+    file = tmp_path / "one.parquet"
+    columns = {"title": ["The chip", "the chip"], "description": [" "] * 2, "label": ["World"] * 2}
+    pq.write_table(pa.table(columns), file)
+    flags = ["--input", str(file), "--label_column", "label", "--output", str(tmp_path / "new")]
+    assert main(["--model", toy_bundle.path, *flags]) == 2
+    assert f"{file} has too few different texts for two halves of them" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["one.parquet"]
+
+
 def test_in_its_own_folder_and_again_it_is_the_same_map(calibrated_toy, corpus, tmp_path, capsys):
     folder = shutil.copytree(calibrated_toy.path, tmp_path / "toy")
     (folder / "README.md").write_text("What it is for.")
     flags = ["--model", str(folder), "--input", corpus, "--label_column", "label"]
     assert main(flags) == 0
     assert (folder / "README.md").read_text() == "What it is for."
-    assert "expected calibration error" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "expected calibration error" in out
+    assert "on 25 rows; label sets by 35 others: " in out
     assert load_bundle(folder).model["calibration"] == calibrated_toy.model["calibration"]
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model import train
+from model import export, train
 from model.bundle.load import load_bundle
 from model.data.batches import LengthGroupedBatches
 from model.data.examples import read_examples, split
+from model.label_sets import read_scores
 from model.training.weights import read_weights
 from places import ROOT
 from toys import TOY_WORDS, add_teachers_rows
@@ -49,7 +51,8 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert (training["epochs"], training["batch_size"], training["seed"]) == (3, 4, 0)
     assert training["device"] == "cpu"
     assert training["backend"] == "tensorflow"
-    assert (training["rows"], training["validation_rows"]) == (9, 3)
+    assert (training["rows"], training["validation_rows"]) == (9, 1)
+    assert training["conformal_rows"] == read_scores(trained)["rows"] == 2
     assert (training["teacher_rows"], training["temperature"]) == (0, None)
     assert len(training["history"]) == 3
     assert training["seconds"] >= sum(epoch["seconds"] for epoch in training["history"]) - 0.1
@@ -57,7 +60,7 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert training["parameters"] == training["trainable_parameters"] == parameters
     assert sum(layer["parameters"] for layer in training["layers"]) == parameters
     assert "embeddings" in [layer["name"] for layer in training["layers"]]
-    assert trained.model["calibration"]["rows"] == 3
+    assert trained.model["calibration"]["rows"] == 1
     assert not Path(trained.path + ".training").exists()
 
 
@@ -86,13 +89,16 @@ def test_metrics_are_those_of_the_saved_model(trained, toy_prepared):
     import tensorflow as tf
 
     examples = read_examples(toy_prepared, list(trained.labels))
-    _, validation = split(examples, 0.2)
+    _, validation, _ = split(examples, 0.2)
     saved_model = tf.saved_model.load(trained.saved_model_dir)
-    right = 0
+    right, loss = 0, 0.0
     for row, label in enumerate(validation.labels):
         one = validation.take(np.array([row])).values[None, :]
-        right += int(np.argmax(saved_model.serve(tf.constant(one, tf.int32))) == label)
-    assert trained.metrics["validation"]["accuracy"] == pytest.approx(right / 3)
+        probabilities = np.array(saved_model.serve(tf.constant(one, tf.int32)))[0]
+        right += int(np.argmax(probabilities) == label)
+        loss -= np.log(probabilities[label])
+    assert trained.metrics["validation"]["accuracy"] == pytest.approx(right / len(validation))
+    assert trained.metrics["validation"]["loss"] == pytest.approx(loss / len(validation), abs=1e-5)
 
 
 def test_logs_are_tensorboards(trained):
@@ -256,7 +262,11 @@ def test_it_trains_on_jax_without_tensorflow(taught_prepared, toy_prepared, trai
     assert result.training["device"] == "cpu"
     assert result.training["teacher_rows"] == 12
     assert {**result.model, "calibration": None} == {**trained.model, "calibration": None}
-    assert result.model["calibration"]["rows"] == 3
+    assert result.model["calibration"]["rows"] == 1
+    assert result.conformal["rows"] == 2
+    assert export.export(str(tmp_path / "weights"), toy_prepared, str(tmp_path / "toy")).files
+    assert read_scores(load_bundle(tmp_path / "toy")) == result.conformal
+    shutil.rmtree(tmp_path / "toy")
     assert result.labels == list(trained.labels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights"]
 
@@ -266,7 +276,7 @@ def test_it_trains_on_jax_without_tensorflow(taught_prepared, toy_prepared, trai
 
     network = build_network(result.model)
     network.load_weights(weights_file)
-    _, validation = split(read_examples(toy_prepared, result.labels), 0.2)
+    _, validation, _ = split(read_examples(toy_prepared, result.labels), 0.2)
     batches = LengthGroupedBatches(validation, 256)
     probabilities = network.predict(batches, verbose=0)
     metrics = measure(probabilities, validation.labels[batches.rows], result.labels)

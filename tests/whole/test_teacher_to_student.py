@@ -50,7 +50,8 @@ def test_the_three_commands(tmp_path):
     is_gold = examples["label"].is_valid().to_numpy()
     is_held_out = examples["text_hash"].to_numpy() < 2**64 // 10  # as --validation 0.1 has it
     training = student.training
-    assert training["validation_rows"] == (is_gold & is_held_out).sum() > 0
+    held_out = training["validation_rows"] + training["conformal_rows"]
+    assert held_out == (is_gold & is_held_out).sum() > 0
     assert training["teacher_rows"] == (~is_gold & ~is_held_out).sum() > 40
     assert training["rows"] == (~is_held_out).sum()
     assert (~is_gold & is_held_out).any()  # the same texts, which nobody learns

@@ -22,6 +22,7 @@ def choose_columns(
     gold: str | None,
     cascade: bool = False,
     probabilities: str | None = None,
+    sets: bool = False,
 ) -> Columns:
     """Checks what a person asked for against what the inputs have.
 
@@ -36,6 +37,7 @@ def choose_columns(
         cascade: whether the output says which model decided.
         probabilities: the column with a teacher's probabilities, if any. An input that has it
             needs no column with the true label.
+        sets: whether the output has label sets.
 
     Raises:
         UsageError: for a column that is missing or doubled, no text, or a name that is taken.
@@ -50,7 +52,7 @@ def choose_columns(
             _check_column(path, facts, name)
     if probabilities and known and not any(probabilities in f.schema.names for _, f in known):
         raise UsageError(f"no input has a column {probabilities}")
-    _check_names([name for _, name in pairs], cascade)
+    _check_names([name for _, name in pairs], cascade, sets)
     return columns
 
 
@@ -85,8 +87,8 @@ def _separator_hint(name: str, names: list[str]) -> str:
     return ""
 
 
-def _check_names(names: list[str], cascade: bool) -> None:
-    taken = output_schema(document_schema({}, Columns(())), cascade).names
+def _check_names(names: list[str], cascade: bool, sets: bool) -> None:
+    taken = output_schema(document_schema({}, Columns(())), cascade, sets).names
     for name in names:
         if name == "id":
             raise UsageError("the output has a column id of its own; make it yours: --id_column id")

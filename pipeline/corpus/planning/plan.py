@@ -58,7 +58,7 @@ class Plan:
     def output_schema(self) -> pa.Schema:
         """The columns of what is published."""
         documents = document_schema(self.schema, self.columns)
-        return output_schema(documents, is_cascade(self.settings))
+        return output_schema(documents, is_cascade(self.settings), makes_sets(self.settings))
 
     def origin(self) -> dict[str, Any]:
         """What every file that is written says, in its footer, of where its labels come from."""
@@ -95,3 +95,8 @@ def _without_none(values: dict[str, Any], name: str) -> dict[str, Any]:
 def json_values(value: Any) -> dict[str, Any]:
     """The fields of a dataclass, as JSON has them."""
     return json.loads(json.dumps(dataclasses.asdict(value)))
+
+
+def makes_sets(settings: dict[str, Any]) -> bool:
+    """Whether rows get sets of labels that contain the true one as often as was asked for."""
+    return "coverage" in settings

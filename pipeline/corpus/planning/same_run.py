@@ -15,7 +15,7 @@ from pipeline.corpus.planning.plan import Plan
 
 ASKED = ("engine", "precision", "input_format")
 DEFAULTS = {"engine": "auto", "precision": "float32", "input_format": None}
-CHOSEN = ("bundle", "limit", "then", "confidence", "agreement")
+CHOSEN = ("bundle", "limit", "then", "confidence", "agreement", "coverage")
 
 
 def request(identity: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

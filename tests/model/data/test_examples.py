@@ -1,5 +1,7 @@
 """Examples: what is read, held out, and learned of each, by literal numbers."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,12 +64,30 @@ def test_take():
 
 
 def test_split_parts_the_examples():
-    training, validation = split(examples_of([1, 2, 1, 1] * 32), 0.25, at_most=3)
+    training, validation, conformal = split(examples_of([1, 2, 1, 1] * 32), 0.25, at_most=3)
+    assert len(conformal) == 0  # these hashes are even
     assert validation.values.tolist() == [1, 2, 2, 3]
     assert validation.offsets.tolist() == [0, 1, 3, 4]
     assert len(training) == 125
     assert training.values[:3].tolist() == [4, 5, 6]
-    assert len(split(examples_of([1] * 100), 0.0)[1]) == 0
+    assert [len(part) for part in split(examples_of([1] * 100), 0.0)] == [100, 0, 0]
+
+
+def test_half_of_what_is_held_out_is_for_label_sets_alone():
+    examples = examples_of([1] * 8, [0, 1, TEACHERS, 0, 0, 0, 0, 0], [[0.5, 0.5]] * 8)
+    hashes = np.array([3, 4, 5, 6, 7, 1 << 63, 2**64 - 1, 9], np.uint64)
+    examples = dataclasses.replace(examples, hashes=hashes)
+    parts = split(examples, 0.25)
+    assert [(part.values - 1).tolist() for part in parts] == [[5, 6], [1, 3], [0, 4, 7]]
+    parts = split(examples, 0.25, at_most=4)
+    assert [(part.values - 1).tolist() for part in parts] == [[5, 6, 7], [1, 3], [0, 4]]
+
+
+def test_so_many_at_most_are_those_of_the_lowest_hashes():
+    examples = examples_of([1, 2, 3, 4])
+    examples = dataclasses.replace(examples, hashes=np.array([7, 2**64 - 1, 3, 9], np.uint64))
+    assert examples.at_most(2).values.tolist() == [3, 3, 3, 1]
+    assert examples.at_most(4) is examples
 
 
 def test_a_teachers_rows_are_read_beside_labels(tmp_path):
@@ -103,10 +123,10 @@ def test_a_column_without_any_probabilities_is_no_teacher(tmp_path):
 def test_a_teachers_rows_of_texts_held_out_are_learned_by_nobody():
     labels = [0, TEACHERS, 1, TEACHERS] * 32
     examples = examples_of([1] * 128, labels, [[0.5, 0.5]] * 128)
-    training, validation = split(examples, 0.0625)
+    training, validation, _ = split(examples, 0.0625)
     assert (validation.values - 1).tolist() == [0, 2, 4, 6]
     assert (training.values - 1).tolist() == list(range(8, 128))
-    training, validation = split(examples, 0.0625, at_most=2)
+    training, validation, _ = split(examples, 0.0625, at_most=2)
     assert (validation.values - 1).tolist() == [0, 2]  # 1 and 3 lie below the third's hash
     assert (training.values - 1).tolist() == list(range(4, 128))
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from model.data.examples import Examples, split
-from model.data.held_out import first_kept, text_hashes
+from model.data.held_out import first_kept, is_conformal, text_hashes
 
 QUARTERS = np.array([0, 1 << 62, (1 << 62) - 1, 3 << 62, (1 << 64) - 1], np.uint64)
 
@@ -57,4 +57,16 @@ def test_other_rows_and_another_tokenizer_change_nothing():
         Examples(np.arange(n * 2000), np.arange(0, n * 2000 + 1, n), np.zeros(2000, int), hashes, 1)
         for n in (1, 3)
     )
-    assert split(one, 0.1)[1].hashes.tolist() == split(two, 0.1)[1].hashes.tolist()
+    for parts in zip(split(one, 0.1), split(two, 0.1), strict=True):
+        assert parts[0].hashes.tolist() == parts[1].hashes.tolist()
+
+
+def test_a_text_makes_label_sets_or_calibrates_whatever_share_is_held_out():
+    hashes = text_hashes(pa.array([f"text {i}" for i in range(2000)]))
+    assert is_conformal(np.array([0, 1, 2**64 - 1, 2**64 - 2], np.uint64)).tolist() == [
+        *(False, True),
+        *(True, False),
+    ]
+    for share in (0.1, 0.5):
+        found = is_conformal(hashes[is_held_out(hashes, share)])
+        assert found.mean() == pytest.approx(0.5, abs=4 * (0.25 / len(found)) ** 0.5)
