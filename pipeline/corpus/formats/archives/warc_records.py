@@ -8,10 +8,11 @@ how it begins.
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, cast
 
-from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain, read_some
+from pipeline.corpus.formats.archives.unread import Unread
+from pipeline.corpus.formats.compression import open_plain, read_some
 
 MAGIC = b"\x1f\x8b\x08"  # gzip, RFC 1952
 BEGINNING = b"WARC/"
@@ -44,57 +45,28 @@ def split(path: str, stream: IO[bytes]) -> Iterator[bytes | DamagedRecord]:
     """
     first = stream.read(READ_BYTES)
     if not first.startswith(MAGIC):
-        yield from _plain_records(_plain(path, _Unread(stream.read, first)))
+        yield from _plain_records(_plain(path, Unread(stream.read, first)))
         return
     inflate = zlib.decompressobj(31)
     head = inflate.decompress(first, RECORD_BYTES)
     is_whole = _count(head) > 1 or (not inflate.eof and len(head) >= RECORD_BYTES)
     if is_whole:
         path = path if path.lower().endswith(".gz") else f"{path}.gz"
-        yield from _plain_records(_plain(path, _Unread(stream.read, first)))
+        yield from _plain_records(_plain(path, Unread(stream.read, first)))
     else:
-        yield from _members(_Unread(stream.read, first))
+        yield from _members(Unread(stream.read, first))
 
 
 def _count(content: bytes) -> int:
     return content.startswith(BEGINNING) + content.count(GAP + BEGINNING)
 
 
-class _Unread:
-    """A stream to which what was read may be given back; an error waits until all else is read."""
-
-    def __init__(self, read: Callable[[int], bytes], first: bytes = b""):
-        self._read = read
-        self._first = first
-        self.error: Exception | None = None
-
-    def read(self, size: int) -> bytes:
-        """So many bytes, or what there is."""
-        found, self._first = self._first[:size], self._first[size:]
-        while len(found) < size and self.error is None:
-            try:
-                more = self._read(size - len(found))
-            except (OSError, *DECODING_ERRORS) as error:
-                self.error = error
-                break
-            if not more:
-                break
-            found += more
-        if self.error is not None and not found:
-            raise self.error
-        return found
-
-    def give_back(self, content: bytes) -> None:
-        """Puts bytes before those that come next."""
-        self._first = content + self._first
-
-
-def _plain(path: str, stream: _Unread) -> _Unread:
+def _plain(path: str, stream: Unread) -> Unread:
     text = open_plain(path, cast("IO[bytes]", stream))
-    return _Unread(lambda size: read_some(text, size))
+    return Unread(lambda size: read_some(text, size))
 
 
-def _members(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
+def _members(stream: Unread) -> Iterator[bytes | DamagedRecord]:
     """The records of an archive in which each is a gzip member."""
     raw, is_damaged = stream.read(READ_BYTES), False
     while raw := raw.lstrip(b"\0"):
@@ -121,7 +93,7 @@ def _members(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
         if content.startswith(BEGINNING):
             is_damaged = False
             if _count(content) > 1:
-                yield from _plain_records(_Unread(io.BytesIO(content).read))
+                yield from _plain_records(Unread(io.BytesIO(content).read))
             else:
                 yield content
             raw = raw[used:] or stream.read(READ_BYTES)
@@ -132,7 +104,7 @@ def _members(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
         raw = _from_the_next(raw[1:], stream)
 
 
-def _from_the_next(raw: bytes, stream: _Unread) -> bytes:
+def _from_the_next(raw: bytes, stream: Unread) -> bytes:
     """The bytes from the next gzip member on; none if none begins."""
     while (at := raw.find(MAGIC)) < 0:
         more = stream.read(READ_BYTES)
@@ -142,7 +114,7 @@ def _from_the_next(raw: bytes, stream: _Unread) -> bytes:
     return raw[at:]
 
 
-def _plain_records(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
+def _plain_records(stream: Unread) -> Iterator[bytes | DamagedRecord]:
     """The records of an archive that isn't compressed record by record."""
     while header := _header(stream):
         if isinstance(header, DamagedRecord):
@@ -165,7 +137,7 @@ def _plain_records(stream: _Unread) -> Iterator[bytes | DamagedRecord]:
             raise stream.error or TruncatedArchive("it ends in the middle of a record")
 
 
-def _header(stream: _Unread) -> bytes | DamagedRecord:
+def _header(stream: Unread) -> bytes | DamagedRecord:
     """A record's header with the empty line behind it; nothing at the archive's end."""
     content = stream.read(READ_BYTES).lstrip(b"\r\n")
     if not content:
@@ -178,7 +150,7 @@ def _header(stream: _Unread) -> bytes | DamagedRecord:
     return content[: end + 4]
 
 
-def _seek_record(stream: _Unread, content: bytes) -> bytes:
+def _seek_record(stream: Unread, content: bytes) -> bytes:
     """Goes to where the next record begins, and gives what lies before it."""
     mark, passed = GAP + BEGINNING, b""
     while (at := content.find(mark)) < 0:
