@@ -4,14 +4,14 @@ from typing import Any
 
 from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
-from pipeline.corpus.planning.same_run import continued, is_same, request, unfinished
+from pipeline.corpus.planning.same_run import continued, is_same
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
 from pipeline.errors import UsageError
-from pipeline.folders.differences import differences
+from pipeline.folders.refusals import refuse_another, refuse_unexpected, unexpected_files
 from pipeline.output.into_table import with_slot
 from pipeline.output.manifest import now
 from pipeline.output.parts import plan_of_part
-from pipeline.output.published import Published, named_parts, published
+from pipeline.output.published import Published, published
 from pipeline.output.swap import finish_swaps
 from pipeline.output.work import (
     is_link,
@@ -54,9 +54,9 @@ def enter(
     if is_same_run and (not overwrite or is_finished):
         return False
     works = work_folders(output)
-    _refuse_unexpected(output, there, works)
+    refuse_unexpected(output, there, works)
     if not overwrite:
-        _refuse(output, plan, there, works)
+        refuse_another(output, plan, there, works)
     _begin(work, plan, model, there, with_slot(notes or {}, output, there and there.commit))
     for other in works if overwrite else []:
         if layout.last_part(other) != layout.last_part(work):
@@ -119,23 +119,6 @@ def give_up(output: str) -> None:
     durable.remove_if_empty(output)
 
 
-def unexpected_names(output: str) -> list[str]:
-    """Names in the folder that are neither ours to delete nor the lock."""
-    files = [file.name for file in unexpected_files(output, None)]
-    folders = storage.folders_in(output)
-    return files + [name for name in folders if layout.parse_work(name) is None]
-
-
-def unexpected_files(output: str, there: Published | None) -> list[storage.FileInfo]:
-    """The files that neither the lock nor the manifest accounts for."""
-    ours = {layout.LOCK, layout.RUNS_PAGE}
-    if there is not None:
-        names = (layout.MANIFEST, layout.SUCCESS, layout.REPORT)
-        ours |= {*names, *named_parts(there.manifest)}
-    files = [file for file in storage.files_in(output) if file.name not in ours]
-    return [file for file in files if not layout.is_temporary(file.name)]
-
-
 def _begin(
     work: str, plan: Plan, model: str, over: Published | None, notes: dict[str, Any]
 ) -> None:
@@ -184,39 +167,3 @@ def _delete_unpublished(output: str, plan_digest: str, there: Published | None) 
     for file in unexpected_files(output, there):
         if layout.is_part(file.name) and plan_of_part(file.path) == plan_digest:
             durable.delete([file.path])
-
-
-def _refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:
-    """Refuses somebody else's files under names that a run needs, or that readers look for.
-
-    Version 0.1 left parts and page behind when it died while publishing; those may be replaced.
-    """
-    digests = {saved_digest(storage.join(work, layout.PLAN)) for work in works}
-    for file in unexpected_files(output, there):
-        name = file.name
-        if name.startswith(layout.PART_PREFIX):
-            is_unexpected = not layout.is_part(name) or plan_of_part(file.path) not in digests
-        else:
-            is_unexpected = name in (layout.MANIFEST, layout.SUCCESS, layout.REPORT) and not works
-        if is_unexpected:
-            raise UsageError(f"{output} holds something else ({name}); use another --output")
-
-
-def _refuse(output: str, plan: Plan, there: Published | None, works: list[str]) -> None:
-    way_out = "use another --output, or --overwrite"
-    asked = plan.identity()
-    if there is not None:
-        what = differences(request(there.manifest["plan"], asked), request(asked, asked))
-        raise UsageError(f"{output} holds another run ({what}); {way_out}")
-    if work_folder(output, plan) in works:
-        return
-    if works:
-        try:
-            saved = load_plan(storage.join(works[0], layout.PLAN)).identity()
-            what = differences(unfinished(saved, asked), unfinished(asked, asked))
-        except (OSError, ValueError, KeyError, TypeError):
-            what = "its plan cannot be read: another version's, perhaps"
-        raise UsageError(f"{output} holds the unfinished work of another run ({what}); {way_out}")
-    unexpected = unexpected_names(output)
-    if unexpected:
-        raise UsageError(f"{output} holds something else ({unexpected[0]}); {way_out}")

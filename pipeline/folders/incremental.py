@@ -21,6 +21,7 @@ from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import BadFileError, UsageError
 from pipeline.folders import folder
+from pipeline.folders.refusals import unexpected_names
 from pipeline.folders.series import Series, place
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folders
@@ -34,7 +35,7 @@ def check_root(root: str) -> None:
     Raises:
         UsageError: if it does.
     """
-    names = [name for name in folder.unexpected_names(root) if name != layout.FINGERPRINTS]
+    names = [name for name in unexpected_names(root) if name != layout.FINGERPRINTS]
     unexpected = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
         storage.local_path(path) for path in work_folders(root)
     ]

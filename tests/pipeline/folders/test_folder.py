@@ -13,7 +13,6 @@ from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
 from pipeline.folders import folder
-from pipeline.folders.differences import differences
 
 TEMPORARY = f"{durable.TEMPORARY}{32 * 'a'}"
 
@@ -224,18 +223,3 @@ def test_what_version_0_1_said_of_bad_files_makes_no_other_plan(tmp_path, plan):
     older = other(plan, on_bad_file="skip")
     assert older.digest == plan.digest
     assert folder.enter(str(output), older, "model", False)
-
-
-@pytest.mark.parametrize(
-    ("sources", "expected"),
-    [
-        ([["a", "1"], ["b", "3"]], "b: changed"),
-        ([["a", "1"]], "b: no longer an input"),
-        ([["a", "1"], ["b", "2"], ["c", "3"], ["d", "4"]], "c and 1 more: a new input"),
-        ([["b", "2"], ["a", "1"]], "its inputs stand in another order"),
-    ],
-)
-def test_differences_of_sources(sources, expected):
-    groups = {"settings": {}, "columns": {}, "reading": {}}
-    before = {**groups, "sources": [["a", "1"], ["b", "2"]]}
-    assert differences(before, {**groups, "sources": sources}) == expected

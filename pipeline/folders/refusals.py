@@ -1,0 +1,65 @@
+"""What is in an output folder that a run must not touch, and what is said of it."""
+
+from pipeline import layout, storage
+from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.same_run import request, unfinished
+from pipeline.corpus.planning.saved_plan import load_plan, saved_digest
+from pipeline.errors import UsageError
+from pipeline.folders.differences import differences
+from pipeline.output.parts import plan_of_part
+from pipeline.output.published import Published, named_parts
+from pipeline.output.work import work_folder
+
+
+def unexpected_names(output: str) -> list[str]:
+    """Names in the folder that are neither ours to delete nor the lock."""
+    files = [file.name for file in unexpected_files(output, None)]
+    folders = storage.folders_in(output)
+    return files + [name for name in folders if layout.parse_work(name) is None]
+
+
+def unexpected_files(output: str, there: Published | None) -> list[storage.FileInfo]:
+    """The files that neither the lock nor the manifest accounts for."""
+    ours = {layout.LOCK, layout.RUNS_PAGE}
+    if there is not None:
+        names = (layout.MANIFEST, layout.SUCCESS, layout.REPORT)
+        ours |= {*names, *named_parts(there.manifest)}
+    files = [file for file in storage.files_in(output) if file.name not in ours]
+    return [file for file in files if not layout.is_temporary(file.name)]
+
+
+def refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:
+    """Refuses somebody else's files under names that a run needs, or that readers look for.
+
+    Version 0.1 left parts and page behind when it died while publishing; those may be replaced.
+    """
+    digests = {saved_digest(storage.join(work, layout.PLAN)) for work in works}
+    for file in unexpected_files(output, there):
+        name = file.name
+        if name.startswith(layout.PART_PREFIX):
+            is_unexpected = not layout.is_part(name) or plan_of_part(file.path) not in digests
+        else:
+            is_unexpected = name in (layout.MANIFEST, layout.SUCCESS, layout.REPORT) and not works
+        if is_unexpected:
+            raise UsageError(f"{output} holds something else ({name}); use another --output")
+
+
+def refuse_another(output: str, plan: Plan, there: Published | None, works: list[str]) -> None:
+    """Refuses a folder that holds another run, its unfinished work, or something else."""
+    way_out = "use another --output, or --overwrite"
+    asked = plan.identity()
+    if there is not None:
+        what = differences(request(there.manifest["plan"], asked), request(asked, asked))
+        raise UsageError(f"{output} holds another run ({what}); {way_out}")
+    if work_folder(output, plan) in works:
+        return
+    if works:
+        try:
+            saved = load_plan(storage.join(works[0], layout.PLAN)).identity()
+            what = differences(unfinished(saved, asked), unfinished(asked, asked))
+        except (OSError, ValueError, KeyError, TypeError):
+            what = "its plan cannot be read: another version's, perhaps"
+        raise UsageError(f"{output} holds the unfinished work of another run ({what}); {way_out}")
+    unexpected = unexpected_names(output)
+    if unexpected:
+        raise UsageError(f"{output} holds something else ({unexpected[0]}); {way_out}")
