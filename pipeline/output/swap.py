@@ -19,16 +19,9 @@ from typing import Any
 
 from pipeline import durable, layout, storage
 from pipeline.errors import NewsbeamError
+from pipeline.output.attempts import adopt, begin_swap, decide, discard
 from pipeline.output.into_table import bring_in
-from pipeline.output.moves import (
-    Moves,
-    TakenOverError,
-    adopt,
-    begin_swap,
-    decide,
-    discard,
-    moves,
-)
+from pipeline.output.moves import Moves, TakenOverError, moves
 from pipeline.output.parts import check_part
 from pipeline.output.published import as_manifest, commit_of, named_parts, published
 from pipeline.output.work import remove_work, work_folders

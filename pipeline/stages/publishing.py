@@ -12,19 +12,23 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline import durable, layout, storage
-from pipeline.corpus.documents import LEFT_OUT
-from pipeline.corpus.planning.plan import Plan
-from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
+from pipeline.errors import NewsbeamError
 from pipeline.folders.folder import read_started
 from pipeline.folders.launch_context import read_notes
-from pipeline.output.checkpoints import find_checkpoints, read_stats
+from pipeline.output.checkpoints import read_stats
+from pipeline.output.checks import (
+    check_bad_files,
+    check_counts,
+    check_error_rate,
+    complete_files,
+)
 from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.moves import TakenOverError
 from pipeline.output.parts import Part, described, is_packed, pack, plan_parts
 from pipeline.output.published import published_manifest
 from pipeline.output.swap import publish
 from pipeline.output.work import remove_work
-from pipeline.quality.stats import Stats, merge
+from pipeline.quality.stats import merge
 from pipeline.reporting.page import page
 from pipeline.stages.context import RunContext
 from pipeline.worker.failures import report_failures
@@ -53,21 +57,6 @@ class PublishRun(beam.PTransform):
             | "AllPacked" >> beam.combiners.ToList()
             | "Commit" >> beam.Map(_commit, context)
         )
-
-
-def complete_files(plan: Plan, work: str) -> list[storage.FileInfo]:
-    """The checkpoints in the corpus' order.
-
-    Raises:
-        NewsbeamError: if a work item is not finished; the same command continues it.
-    """
-    files, missing = find_checkpoints(plan, work)
-    if missing:
-        raise NewsbeamError(
-            f"{len(missing)} of {len(plan.items)} work items are not finished, "
-            f"the first of them number {missing[0]}; run the same command again"
-        )
-    return files
 
 
 def _list_finished(_: int, context: RunContext) -> Iterator[list[str]]:
@@ -115,51 +104,6 @@ def _plan_parts(merged: dict[str, Any], context: RunContext) -> Iterator[Part]:
         merged_file = storage.join(work, layout.MERGED)
         durable.write_json(merged_file, {**merged, "bad_files": bad}, make_folder=False)
         yield from plan_parts(complete_files(plan, work))
-
-
-def check_bad_files(bad_files: dict[str, list[str]], work: str) -> None:
-    """Refuses what an earlier try with `--on_bad_file skip` has passed over, where this may not.
-
-    Their ends are deleted, so that the same command tries them again.
-
-    Raises:
-        BadFileError: for the first of them.
-    """
-    if not bad_files:
-        return
-    durable.delete([storage.join(work, name) for _, name in bad_files.values()])
-    source, (reason, _) = min(bad_files.items())
-    raise BadFileError(source, reason)
-
-
-def check_counts(plan: Plan, merged: dict[str, Any]) -> None:
-    """Compares the rows read with the rows in the files.
-
-    Raises:
-        NewsbeamError: if they don't add up.
-    """
-    read, written, planned = merged["stats"].get("rows", 0), merged["rows"], plan.rows()
-    if read != written or (planned is not None and planned != read and not merged["bad_files"]):
-        raise NewsbeamError(
-            f"the rows don't add up: {planned or 'an unknown number'} planned, {read} read, "
-            f"{written} written; nothing was published"
-        )
-
-
-def check_error_rate(stats: Stats, most: float | None) -> None:
-    """Holds the share of rows in error against its bound; rows left out on purpose are none.
-
-    Raises:
-        TooManyErrorsError: if it is larger; the message counts the reasons.
-    """
-    codes = {code: rows for code, rows in stats.get("errors", {}).items() if code not in LEFT_OUT}
-    rows, errors = stats.get("rows", 0), sum(codes.values())
-    if most is not None and rows and errors / rows > most:
-        reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(codes.items()))
-        raise TooManyErrorsError(
-            f"{errors:,} of {rows:,} rows are in error ({errors / rows:.2%}, --max_error_rate "
-            f"allows {most:.2%}): {reasons}; nothing was published, the finished work is kept"
-        )
 
 
 def _pack_part(part: Part, context: RunContext) -> dict[str, Any]:

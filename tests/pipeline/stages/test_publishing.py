@@ -18,6 +18,7 @@ from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
 from pipeline.folders import folder
 from pipeline.output import parts
 from pipeline.output.checkpoints import read_stats, write_checkpoint
+from pipeline.output.checks import complete_files
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
 from pipeline.stages import publishing
@@ -98,7 +99,7 @@ def test_parts_are_of_a_useful_size(monkeypatch):
 def test_row_groups_hold_bounded_memory(run, tmp_path, monkeypatch):
     _, work, plan = run
     monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 1)
-    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    [part] = parts.plan_parts(complete_files(plan, work))
     parts.pack(part, plan, work, str(tmp_path / "x.parquet"))
     packed = pq.ParquetFile(tmp_path / "x.parquet")
     assert packed.num_row_groups == 4
@@ -150,7 +151,7 @@ def test_a_bad_file_that_was_skipped_is_tried_again_where_it_may_not_be(run):
 
 def test_a_part_keeps_dictionaries_of_several_files(run, tmp_path):
     _, work, plan = run
-    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    [part] = parts.plan_parts(complete_files(plan, work))
     parts.pack(part, plan, work, str(tmp_path / "x.parquet"))
     table = pq.read_table(tmp_path / "x.parquet")
     assert table.schema.field("source").type == pa.dictionary(pa.int32(), pa.string())
@@ -208,7 +209,7 @@ def test_a_part_is_known_by_its_content(run, tmp_path):
     """Of another plan, or of a shorter reading of the same one: neither is taken for ours."""
     output, work, plan = run
     context = RunContext(work, output)
-    [part] = parts.plan_parts(publishing.complete_files(plan, work))
+    [part] = parts.plan_parts(complete_files(plan, work))
     shorter = parts.Part(part.name, part.files[:-1], part.sizes[:-1])
     parts.pack(shorter, plan, work, f"{work}/{part.name}")
     assert publishing._pack_part(part, context)["rows"] == 60
