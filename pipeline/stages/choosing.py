@@ -9,7 +9,6 @@ import functools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -17,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.bundle.load import Bundle
-from model.engines.agreement import fewest_rows, sample_size, settle
+from model.engines.agreement import sample_size
 from model.engines.choose import EngineChoice
 from pipeline import durable, storage
 from pipeline.corpus.documents import Shard
 from pipeline.corpus.drawing import Draw, draw, lowest
+from pipeline.quality.promise import Answers, threshold_of, together
 from pipeline.stages.context import RunContext
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.reading import PlanItems, ReadDocuments
@@ -31,22 +31,6 @@ from pipeline.worker.failures import report_failures
 
 TEXTS_AT_A_TIME = 512
 WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
-
-
-class Answers(NamedTuple):
-    """What two models say of texts.
-
-    Attributes:
-        rows: of the corpus, from which the texts were drawn.
-        scores: float32 [texts], the small model's; NaN where it failed.
-        agrees: bool [texts], whether the large model gives the same label.
-        seconds: float [2], what each model took.
-    """
-
-    rows: int
-    scores: np.ndarray
-    agrees: np.ndarray
-    seconds: np.ndarray
 
 
 @dataclass
@@ -151,51 +135,9 @@ def ask(rows: int, texts: pa.Array, models: list[tuple[Model, tuple[str, ...]]])
     return Answers(rows, scores.astype(np.float32), agrees, seconds)
 
 
-def together(answers: Iterable[Answers]) -> Answers:
-    """The answers on all texts."""
-    every = list(answers)
-    if not every:
-        return Answers(0, np.zeros(0, np.float32), np.zeros(0, bool), np.zeros(2))
-    return Answers(
-        max(one.rows for one in every),
-        np.concatenate([one.scores for one in every]),
-        np.concatenate([one.agrees for one in every]),
-        np.sum([one.seconds for one in every], axis=0),
-    )
-
-
 def _save(answers: Answers, context: RunContext) -> RunContext:
     with report_failures(context.work):
         if _is_unsettled(context):
             found = threshold_of(answers, context.plan.settings["agreement"])
             durable.create_json(context.threshold_path, found)
     return context
-
-
-def threshold_of(answers: Answers, agreement: float) -> dict[str, Any]:
-    """What is saved of the threshold, and stands in the manifest.
-
-    Args:
-        answers: on the sample.
-        agreement: the promise.
-
-    Returns:
-        As JSON values: `agreement`, and what `model.engines.agreement.Settled` has; `fewest` rows
-        that could show the promise; `rows` of the corpus with a text; `cost`: what the run will
-        take of the large model's time for all rows, the sample included and loading left out, as
-        `model.cascade` has it, None without a sample.
-    """
-    labelled = ~np.isnan(answers.scores)
-    found = settle(answers.scores[labelled], answers.agrees[labelled], agreement)
-    small, large = answers.seconds
-    cost = None
-    if large:
-        drawn = len(answers.scores) / answers.rows
-        cost = round(float((1 + drawn) * small / large + drawn + found.passed_on), 3)
-    return {
-        "agreement": agreement,
-        **found._asdict(),
-        "fewest": fewest_rows(agreement),
-        "rows": answers.rows,
-        "cost": cost,
-    }

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pytest import approx
 
 from fakes import FakeEngine, fake_bundle, write_jsonl
-from model.engines.agreement import settle
 from outputs import manifest, rows
-from pipeline import durable, storage
+from pipeline import durable
 from pipeline.launcher.command import run_command
 from pipeline.reporting.findings import of_the_promise
 from pipeline.score import score
-from pipeline.stages.choosing import Answers, threshold_of, together
 
 ROWS = 2000
 
@@ -172,40 +169,3 @@ def test_another_promise_is_another_run_and_a_series_compares_it_only(promise, c
     assert "nothing new" in capsys.readouterr().out
     assert promise("--incremental", agreement="0.9") == 0
     assert "nothing new" not in capsys.readouterr().out
-
-
-def test_a_large_model_that_fails_agrees_with_nobody_and_a_small_one_has_no_say():
-    answers = Answers(
-        4000,
-        np.array([0.9] * 900 + [np.nan] * 100, np.float32),
-        np.arange(1000) >= 2,
-        np.array([1.0, 10.0]),
-    )
-    found = threshold_of(answers, 0.99)
-    expected = settle(answers.scores[:900], answers.agrees[:900], 0.99)
-    assert found == {
-        "agreement": 0.99,
-        **expected._asdict(),
-        "fewest": 299,
-        "rows": 4000,
-        "cost": approx(1.25 * 0.1 + 0.25),
-    }
-    assert (found["threshold"], found["disagreements"], found["passed_on"]) == (0.0, 2, 0.0)
-
-
-def test_answers_add_up():
-    one = Answers(10, np.float32([0.5]), np.array([True]), np.array([1.0, 2.0]))
-    found = together([one, one])
-    assert found.rows == 10 and found.scores.tolist() == [0.5, 0.5]
-    assert found.agrees.tolist() == [True, True] and found.seconds.tolist() == [2, 4]
-    assert together([]).rows == 0
-
-
-def test_a_file_is_created_once(tmp_path):
-    path = str(tmp_path / "one.json")
-    assert durable.create_json(path, {"a": 1})
-    assert not durable.create_json(path, {"a": 2})
-    assert storage.read_json(path) == {"a": 1}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["one.json"]
-    with pytest.raises(FileNotFoundError):
-        durable.create_json(str(tmp_path / "gone" / "one.json"), {})
