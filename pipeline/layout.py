@@ -10,6 +10,7 @@ DIR/_work-<plan>/                                            a run that is not p
     failed-*.json, worker-*                                  what its workers report
     part-*.parquet, swap-*/swap.json                         what is about to be published
 DIR/bundle=<digest>/run=<time>/                              a run of an incremental series
+DIR/bundle=<digest>/_dropped.json                            inputs that were taken out of a table
 DIR/_fingerprints.json, _runs.html                           of the series as a whole
 
 Names on disk are a contract: folders that earlier versions wrote are read by these very names.
@@ -27,6 +28,7 @@ PART_PREFIX = "part-"
 LOCK = "_claim"
 FINGERPRINTS = "_fingerprints.json"
 RUNS_PAGE = "_runs.html"
+DROPPED = "_dropped.json"
 
 WORK_PREFIX = "_work-"
 PLAN = "plan.json"

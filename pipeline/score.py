@@ -13,6 +13,7 @@ from pipeline.folders.lock import locked
 from pipeline.launcher.command import main
 from pipeline.launcher.options import ScoreOptions, parse
 from pipeline.launcher.session import Session
+from pipeline.launcher.table_target import check_table_options
 from pipeline.quality.drift import check_drift
 from pipeline.stages.choosing import ChooseThreshold
 from pipeline.stages.context import RunContext
@@ -59,6 +60,7 @@ def check_options(options: argparse.Namespace) -> None:
         raise UsageError(
             "--coverage goes without --then: label sets are one bundle's, and a cascade has two"
         )
+    check_table_options(options)
     if options.incremental and (options.overwrite or options.limit):
         raise UsageError("--incremental goes with neither --overwrite nor --limit")
 

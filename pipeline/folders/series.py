@@ -10,9 +10,10 @@ import datetime
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.output.manifest_shape import SERIES, misfit
 from pipeline.output.published import damaged_manifest, gave_nothing, readable_manifest
@@ -70,6 +71,31 @@ class Series:
         return now.strftime(TIME)
 
     def done(self) -> dict[str, Done]:
+        """The inputs that need not be scored again, if they are as they were: see `scored`.
+
+        Those that were dropped from a table are scored again when they are there again.
+        """
+        dropped = self._dropped()
+        return {path: done for path, done in self.scored().items() if dropped.get(path) != done.run}
+
+    def gone(self, inputs: Iterable[str]) -> dict[str, Done]:
+        """The inputs that were scored and are none any more, by `place`."""
+        here = {place(path) for path in inputs}
+        return {path: done for path, done in self.scored().items() if path not in here}
+
+    def note_dropped(self, gone: dict[str, Done]) -> None:
+        """Notes that the rows of inputs leave the table, before they do."""
+        before = self._dropped()
+        dropped = {**before, **{path: done.run for path, done in gone.items()}}
+        if dropped != before:
+            durable.write_json(storage.join(self.path, layout.DROPPED), dropped)
+
+    def _dropped(self) -> dict[str, str]:
+        """By `place`: the run of which an input's rows have left the table."""
+        content = storage.read_if_there(storage.join(self.path, layout.DROPPED))
+        return {} if content is None else json.loads(content)
+
+    def scored(self) -> dict[str, Done]:
         """The inputs that published runs have scored, by `place`; of each the latest time."""
         done_by_place: dict[str, Done] = {}
         for run in self.runs():
@@ -84,6 +110,13 @@ class Series:
                 if not gave_nothing(path, manifest):
                     done_by_place[place(path, series["working_folder"])] = done
         return done_by_place
+
+
+def all_series(root: str) -> Iterator[Series]:
+    """The series of all bundles below an output folder."""
+    for name in storage.folders_in(root):
+        if name.startswith(layout.SERIES_PREFIX):
+            yield Series(root, name.removeprefix(layout.SERIES_PREFIX), {})
 
 
 def place(path: str, working_folder: str | None = None) -> str:

@@ -51,7 +51,7 @@ class Run:
     ):
         self._options, self._beam_options, self._bundles = options, beam_options, bundles
         self._output, self._table = output, table
-        self._notes = {**(notes or {}), **({"table": table.note()} if table else {})}
+        self._notes = {**({"table": table.note()} if table else {}), **(notes or {})}
         self._plan = folder.saved_plan(output, plan, options.overwrite)
         self._started = time.monotonic()
         self.is_new = True

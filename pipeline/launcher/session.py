@@ -25,6 +25,7 @@ from pipeline.folders.incremental import (
 )
 from pipeline.folders.overlap import apart
 from pipeline.folders.planned_tables import planned_versions
+from pipeline.folders.series import all_series
 from pipeline.launcher.launch import detaches
 from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
 from pipeline.launcher.run import Run
@@ -97,6 +98,7 @@ class Session:
             return  # what is new shows when these are published: the next run scores it
         known = known_fingerprints(root, self.options.verify_content)
         new, replaces = select(self.inputs, series, read_settings(self.options), known)
+        gone = self._gone(root)
         planned = self._plan(new) if new else None
         if planned is None or not planned.sources:
             skipped = planned.skipped if planned else []
@@ -104,10 +106,25 @@ class Session:
                 say(f"skipped: {path}: {reason}")
             count = len(self.inputs) - len(skipped)
             say(f"nothing new: every input that can be read ({count:,}) is scored in {root}")
+            if self.table is not None and gone:
+                self.table.drop(gone)
             return
         name = series.next_run()
         notes = notes_of(series, name, planned, replaces)
+        if self.table is not None and gone:
+            notes["table"] = {**self.table.note(), "dropped": gone}
         yield self._run(series.run_folder(name), planned, notes)
+
+    def _gone(self, root: str) -> list[str]:
+        """The deleted inputs whose rows are to leave the table, by every name that they had."""
+        if not self.options.drop_deleted_inputs:
+            return []
+        names: set[str] = set()
+        for series in all_series(root):  # an earlier bundle's rows may be in the table, too
+            gone = series.gone(path for path, _ in self.inputs)
+            series.note_dropped(gone)
+            names |= {name for path, done in gone.items() for name in (path, done.source)}
+        return sorted(names)
 
     def _find(self, tables: Tables) -> list[tuple[str, str]]:
         options = self.options

@@ -1,16 +1,18 @@
 """The table of `--table`: its options, and all that can be wrong with it before any work."""
 
 import argparse
+import os
 from typing import Any
 
 from model.console.terminal import say
 from pipeline import storage
+from pipeline.corpus.columns.names import split_names
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import UsageError
 from pipeline.folders.catch_up import catch_up
-from pipeline.output.into_table import Note, table_note
-from pipeline.table_names import DELTA, TableName, is_table, parse_table
-from pipeline.tables.formats import check_table, table_to_write
+from pipeline.output.into_table import Note, drop_inputs, table_note
+from pipeline.table_names import DELTA, TableName, is_table
+from pipeline.tables.formats import check_table, root_of, table_to_write
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,20 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TABLE",
         help="also bring the run into a table, by one transaction, in the place of all earlier "
         "rows of its inputs: delta:URI or iceberg:CATALOG.NAMESPACE.TABLE; made if there is none",
+    )
+    group.add_argument(
+        "--partition_by",
+        action="extend",
+        type=split_names,
+        metavar="A,day(B)",
+        help="what a new table is partitioned by: carried columns, or the day of a carried "
+        "timestamp; each of their values is at least one file of a run",
+    )
+    group.add_argument(
+        "--drop_deleted_inputs",
+        action="store_true",
+        help="with --incremental: take the rows of inputs that are no longer there out of the "
+        "table (default: they stay)",
     )
 
 
@@ -36,14 +52,12 @@ class TableTarget:
 
     def __init__(self, options: argparse.Namespace):
         self.name: TableName = table_to_write(options.table)
+        self._partition_by: list[str] = options.partition_by or []
         if options.limit:
             raise UsageError("--table goes without --limit: the rest of its inputs would be lost")
-        for pattern in options.input:
-            if is_table(pattern) and parse_table(pattern).latest in (
-                options.table,
-                self.name.latest,
-            ):
-                raise UsageError(f"{pattern} is both --input and --table")
+        self._below = [root for one in options.input if is_table(one) and (root := root_of(one))]
+        if root_of(self.name.latest) in self._below:
+            raise UsageError(f"{options.table} is both --input and --table")
         if self.name.kind == DELTA:
             _check_apart(self.name.name, options.output)
 
@@ -53,17 +67,36 @@ class TableTarget:
         Raises:
             UsageError: if they can't.
         """
-        check_table(self.name, plan.output_schema())
+        carried = {name for _, name in plan.columns.carry}
+        check_table(self.name, plan.output_schema(), self._partition_by, carried)
 
     def note(self) -> Note:
         """What a run notes of it."""
-        return table_note(self.name, [], [])
+        return table_note(self.name, self._partition_by, self._below)
 
     def catch_up(self, folders: list[str]) -> None:
         """Brings published runs into it that are not in there, the oldest first."""
         if added := catch_up(folders, self.note()):
             runs = "run that was" if added == 1 else "runs that were"
             say(f"{added:,} {runs} published before went into {self.name.latest}")
+
+    def drop(self, gone: list[str]) -> None:
+        """Takes the rows of deleted inputs out of it."""
+        if drop_inputs(self.name, gone, os.getcwd()):
+            say(f"the rows of deleted inputs have left {self.name.latest}")
+
+
+def check_table_options(options: argparse.Namespace) -> None:
+    """Refuses options that go with `--table` where there is none.
+
+    Raises:
+        UsageError: for the first of them.
+    """
+    for name in ("partition_by", "drop_deleted_inputs"):
+        if getattr(options, name) and not options.table:
+            raise UsageError(f"--{name} goes with --table")
+    if options.drop_deleted_inputs and not options.incremental:
+        raise UsageError("--drop_deleted_inputs goes with --incremental")
 
 
 def _check_apart(root: str, output: str) -> None:

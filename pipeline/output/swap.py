@@ -20,7 +20,7 @@ from typing import Any
 from pipeline import durable, layout, storage
 from pipeline.errors import NewsbeamError
 from pipeline.output.attempts import adopt, begin_swap, decide, discard
-from pipeline.output.into_table import bring_in
+from pipeline.output.into_table import bring_in, note_partitions
 from pipeline.output.moves import Moves, TakenOverError, moves
 from pipeline.output.parts import check_part
 from pipeline.output.published import as_manifest, commit_of, named_parts, published
@@ -44,6 +44,8 @@ def publish(
         TakenOverError: if another attempt has taken this one's place.
         NewsbeamError: if another run has been published meanwhile.
     """
+    if "table" in manifest:
+        note_partitions(manifest, work)
     content = durable.to_json(manifest)
     commit = commit_of(content)
     files = {layout.MANIFEST: content, layout.SUCCESS: f"{commit}\n".encode()}

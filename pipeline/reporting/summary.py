@@ -33,7 +33,7 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
         say(line)
     say(f"labels lie in {storage.join(output, 'part-*.parquet')}")
     if (table := manifest.get("table")) is not None:
-        say(f"they are in the table {table['name']}")
+        say(f"they are in the table {table['name']}{_partitions(table, manifest['rows'])}")
     if storage.exists(report := storage.join(output, REPORT)):
         say(f"the report lies in {report}")
 
@@ -82,6 +82,14 @@ def _quality(manifest: dict[str, Any]) -> Iterator[str]:
             f"accuracy {evaluation['accuracy']:.2%} ({low:.2%} to {high:.2%}), "
             f"macro F1 {evaluation['macro_f1']:.3f}, on {evaluation['rows']:,} rows"
         )
+
+
+def _partitions(table: dict[str, Any], rows: int) -> str:
+    """Into how many files the columns have cut it that the table is partitioned by."""
+    if not (count := table.get("partitions")):
+        return ""
+    by = ",".join(table["partition_by"])
+    return f", in {count:,} partitions by {by} of {rows // count:,} rows on average"
 
 
 def _cell(value: Any) -> str:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import storage
 
@@ -66,10 +67,13 @@ class Inputs:
     Args:
         sources: as this run writes them, or earlier ones have.
         working_folder: from which they were named.
+        below: folders of tables that are inputs. Their files change their names when somebody
+            compacts them, so all that lies there is one input.
     """
 
-    def __init__(self, sources: Iterable[str], working_folder: str):
+    def __init__(self, sources: Iterable[str], working_folder: str, below: Iterable[str] = ()):
         self.names = {name for one in sources for name in _spellings(one, working_folder)}
+        self._prefixes = [f"{folder.rstrip('/')}/" for folder in below]
 
     @cached_property
     def _sorted(self) -> list[str]:
@@ -77,17 +81,24 @@ class Inputs:
 
     def may_be_between(self, least: str | None, most: str | None) -> bool:
         """Whether one of them may lie between two values of `source`; None for an unknown one."""
+        for prefix in self._prefixes:
+            is_before = most is not None and most < prefix
+            is_behind = least is not None and least > prefix and not least.startswith(prefix)
+            if not is_before and not is_behind:
+                return True
         names = self._sorted
         start = 0 if least is None else bisect.bisect_left(names, least)
         return start < len(names) and (most is None or names[start] <= most)
 
     def among(self, sources: pa.ChunkedArray) -> pa.ChunkedArray:
         """Which rows of a `source` column are theirs."""
-        import pyarrow.compute as pc
-
         if pa.types.is_dictionary(sources.type):
             sources = sources.cast(sources.type.value_type)
-        return pc.is_in(sources.cast(pa.string()), pa.array(self._sorted, pa.string()))
+        sources = sources.cast(pa.string())
+        found = pc.is_in(sources, pa.array(self._sorted, pa.string()))
+        for prefix in self._prefixes:
+            found = pc.or_(found, pc.fill_null(pc.starts_with(sources, prefix), False))
+        return found
 
 
 def _spellings(source: str, working_folder: str) -> set[str]:

@@ -20,7 +20,7 @@ from pipeline.table_names import TableName
 from pipeline.tables.change import Change
 from pipeline.tables.formats import create_table, open_table
 from pipeline.tables.opened import Added, ConflictError, Opened
-from pipeline.tables.rows import Facts, Touched, touched, write_rest
+from pipeline.tables.rows import Touched, touched, write_rest
 
 TRIES = 30
 PAUSE_SECONDS = 0.1
@@ -41,10 +41,12 @@ def commit(name: TableName, change: Change) -> bool:
         SlotTakenError: if another run is there in its place.
         NewsbeamError: if another writer has changed the rows that it replaces, meanwhile.
     """
-    placed: list[tuple[str, Facts]] = []
+    placed: list[Added] = []
     replaced: int | None = None
     for _ in _tries():
         table = open_table(name)
+        if table is None and change.run is None:
+            return False  # nothing to drop
         if table is None:
             create_table(name, change.schema, change.partition_by)
             continue
@@ -92,24 +94,27 @@ def is_in(table: Opened, change: Change, name: TableName) -> bool:
     return there is not None
 
 
-def _commit(
-    table: Opened, change: Change, placed: list[tuple[str, Facts]], found: list[Touched]
-) -> None:
+def _commit(table: Opened, change: Change, placed: list[Added], found: list[Touched]) -> None:
     written: list[str] = []
-    added: list[Added] = [(path, facts, ()) for path, facts in placed]
+    added = list(placed)
     try:
         for one in found:
             if one.gone < one.rows:
+                if one.file.has_deletes:
+                    raise NewsbeamError(
+                        f"{one.file.path} has rows that stay, and others that are deleted in a "
+                        f"file of deletions; compact the table. The same command continues"
+                    )
                 path, target = table.new_file(change.attempt, f"rest-{uuid.uuid4().hex}.parquet")
                 written.append(target)
                 with durable.writing(target) as stream:
                     write_rest(one.file.path, change.inputs, table.open_file, stream)
-                added.append((path, table.facts(path), one.file.partition))
+                added.append((path, one.file.partition))
         table.commit(change.run, change.attempt, added, [one.file for one in found])
     except ConflictError:
         durable.delete(written)
         raise
-    table.clear(change.attempt, {path for path, _, _ in added})
+    table.clear(change.attempt, {path for path, _ in added})
 
 
 def _tries() -> Iterator[None]:

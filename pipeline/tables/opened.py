@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from pipeline.errors import NewsbeamError
 from pipeline.tables.change import NewFile, RunId
-from pipeline.tables.rows import Facts, TableFile
+from pipeline.tables.partitions import PartitionColumn
+from pipeline.tables.rows import Partition, TableFile
 
-Added = tuple[str, Facts, tuple[tuple[str, str | None], ...]]  # path, facts, partition
+Added = tuple[str, Partition]  # a path as the table has it, and the partition
 
 
 class ConflictError(NewsbeamError):
@@ -24,8 +25,12 @@ class Opened(Protocol):
     """A version of a table."""
 
     @property
-    def version(self) -> int:
-        """Its number."""
+    def version(self) -> int | str:
+        """What tells it from any other."""
+
+    @property
+    def root(self) -> str:
+        """Its folder."""
 
     def schema(self) -> pa.Schema:
         """Its columns."""
@@ -33,7 +38,7 @@ class Opened(Protocol):
     def check(self) -> None:
         """Raises `UsageError` for a table that we must not write to."""
 
-    def partitioned_by(self) -> list[str]:
+    def partitioned_by(self) -> list[PartitionColumn]:
         """By what it is partitioned."""
 
     def run_in(self, slot: str) -> int | None:
@@ -48,14 +53,11 @@ class Opened(Protocol):
     def add_columns(self, schema: pa.Schema) -> bool:
         """Adds the columns that it doesn't have; says whether there were any."""
 
-    def place(self, files: tuple[NewFile, ...], attempt: str) -> list[tuple[str, Facts]]:
+    def place(self, files: tuple[NewFile, ...], attempt: str) -> list[Added]:
         """Puts files where the table may refer to them."""
 
     def new_file(self, attempt: str, name: str) -> tuple[str, str]:
         """A name in an attempt's folder: as the table has it, and where to write."""
-
-    def facts(self, path: str) -> Facts:
-        """What the table is told of a file of ours."""
 
     def commit(
         self, run: RunId | None, attempt: str, added: Sequence[Added], removed: Sequence[TableFile]

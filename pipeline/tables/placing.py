@@ -2,37 +2,55 @@
 
 The folder begins with `_`, so that no vacuum takes for rubbish what is not committed yet, and its
 name is the attempt's, so that no file is ever written over one that a table refers to. On one disk
-a file only gets a second name; elsewhere it is copied. What becomes of the output folder, which
-another run may overwrite, no longer matters to the table.
+a file gets a second name, if the format takes it as it is; else it is copied. What becomes of the
+output folder, which another run may overwrite, no longer matters to the table.
 """
 
+import functools
 import os
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 from pipeline import durable, objects, storage
 from pipeline.tables.change import NewFile
 
 FOLDER = "_newsbeam"
+AT_ONCE = 8  # files that are put in their place at a time
+
+Write = Callable[[IO[bytes], IO[bytes]], None]
 
 
-def place(files: tuple[NewFile, ...], root: str, attempt: str) -> list[str]:
+def place(
+    files: tuple[NewFile, ...], root: str, attempt: str, write: Write | None = None
+) -> list[str]:
     """Gives files a place below a root; one that is there already is left as it is.
 
     Args:
         files: where they lie now.
         root: of the table.
         attempt: of whom they are.
+        write: writes a file's rows as the table's format wants them; None takes it as it is.
 
     Returns:
         Their paths, from the root on, in the same order.
     """
+    folder = make_attempt(root, attempt)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        targets = [storage.join(folder, file.name) for file in files]
+        give = _give if write is None else functools.partial(_write, write=write)
+        list(pool.map(give, [file.path for file in files], targets))
+    settle(root, attempt)
+    return [below(attempt, file.name) for file in files]
+
+
+def make_attempt(root: str, attempt: str) -> str:
+    """Makes the folder of an attempt; gives its path."""
     folder = storage.join(root, folder_of(attempt))
     if storage.is_local(root):
         os.makedirs(storage.local_path(folder), exist_ok=True)
-    for file in files:
-        _give(file.path, storage.join(folder, file.name))
-    settle(root, attempt)
-    return [below(attempt, file.name) for file in files]
+    return folder
 
 
 def folder_of(attempt: str) -> str:
@@ -63,6 +81,16 @@ def clear(root: str, attempt: str, kept: set[str]) -> None:
     names = [file.name for file in storage.files_in(storage.join(root, folder))]
     left = [f"{folder}/{name}" for name in names if f"{folder}/{name}" not in kept]
     durable.delete([storage.join(root, path) for path in left])
+
+
+def _write(source: str, target: str, write: Write) -> None:
+    if storage.exists(target):
+        return  # this attempt has put it there: whole, as all that has this name
+    with (
+        storage.open_input(source) as stream,
+        durable.writing(target, make_folder=False) as copy,
+    ):
+        write(stream, copy)
 
 
 def _give(source: str, target: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.documents import METADATA_KEY
@@ -16,6 +18,7 @@ COMPRESSION = "zstd"
 KEPT = ("bundle", "version", "labels")  # of what a file says of itself, where rows of it went
 
 Open = Callable[[str], IO[bytes]]
+Partition = tuple[tuple[str, str | None], ...]
 
 
 class TableFile(NamedTuple):
@@ -26,14 +29,16 @@ class TableFile(NamedTuple):
         size: in bytes.
         least: no `source` in it comes before this one; None if that isn't known.
         most: no `source` in it comes behind this one.
-        partition: its values of the columns by which the table is partitioned, as text.
+        partition: its values of the columns by which a Delta table is partitioned, as text.
+        has_deletes: whether rows of it are deleted elsewhere, in a file of deletions.
     """
 
     path: str
     size: int
     least: str | None = None
     most: str | None = None
-    partition: tuple[tuple[str, str | None], ...] = ()
+    partition: Partition = ()
+    has_deletes: bool = False
 
 
 class Touched(NamedTuple):
@@ -72,35 +77,58 @@ def touched(files: Iterable[TableFile], inputs: Inputs, open_file: Open) -> list
         return Touched(file, inputs.among(sources).to_pylist().count(True), rows)
 
     wanted = [file for file in files if inputs.may_be_between(file.least, file.most)]
-    if not inputs.names:
-        return []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return [one for one in pool.map(look, wanted) if one.gone]
 
 
-def write_rest(path: str, inputs: Inputs, open_file: Open, stream: IO[bytes]) -> None:
-    """Writes the rows of a file that stay, a row group at a time.
+def write_rest(path: str, inputs: Inputs, open_file: Open, target: IO[bytes]) -> None:
+    """Writes the rows of a file that stay.
 
     Args:
         path: of the file.
         inputs: whose rows go.
         open_file: opens a file of the table.
-        stream: where to.
+        target: where to.
     """
-    import pyarrow.compute as pc
 
-    with open_file(path) as old:
-        parquet = pq.ParquetFile(old)
-        schema = parquet.schema_arrow
-        about = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        kept = {name: about[name] for name in KEPT if name in about}
-        schema = schema.with_metadata({METADATA_KEY: json.dumps(kept)} if kept else None)
-        with pq.ParquetWriter(stream, schema, compression=COMPRESSION) as writer:
-            for number in range(parquet.num_row_groups):
-                table = parquet.read_row_group(number)
-                rest = table.filter(pc.invert(pc.fill_null(inputs.among(table[SOURCE]), False)))
-                if rest.num_rows:
-                    writer.write_table(rest.replace_schema_metadata(schema.metadata))
+    def rest(table: pa.Table) -> pa.Table:
+        return table.filter(pc.invert(pc.fill_null(inputs.among(table[SOURCE]), False)))
+
+    with open_file(path) as stream:
+        write_plain(stream, target, rest)
+
+
+def write_plain(
+    stream: IO[bytes], target: IO[bytes], choose: Callable[[pa.Table], pa.Table] | None = None
+) -> None:
+    """Writes rows of a Parquet file as one that has Parquet's own types only, by its row groups.
+
+    Arrow's types beside them, such as dictionaries, make pyiceberg fail on a table in which other
+    writers' files have plain strings.
+
+    Args:
+        stream: the file.
+        target: where to.
+        choose: picks rows; None takes all.
+    """
+    parquet = pq.ParquetFile(stream)
+    schema = parquet.schema_arrow
+    about = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    kept = {name: about[name] for name in KEPT if name in about}
+    metadata = {METADATA_KEY: json.dumps(kept)} if kept else None
+    plain = pa.schema([plain_field(field) for field in schema], metadata)
+    with pq.ParquetWriter(target, plain, compression=COMPRESSION, store_schema=False) as writer:
+        for number in range(parquet.num_row_groups):
+            table = parquet.read_row_group(number)
+            table = table if choose is None else choose(table)
+            if table.num_rows:
+                writer.write_table(table.cast(plain))
+
+
+def plain_field(field: pa.Field) -> pa.Field:
+    """A column without Arrow's dictionary around it."""
+    is_dictionary = pa.types.is_dictionary(field.type)
+    return field.with_type(field.type.value_type) if is_dictionary else field
 
 
 def facts_of(path: str, size: int, open_file: Open) -> Facts:

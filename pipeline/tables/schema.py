@@ -59,6 +59,8 @@ def keeps(before: pa.DataType, after: pa.DataType) -> bool:
         return after == pa.timestamp("us", before.tz) and before.unit != "ns"
     if _is_string(before) or _is_binary(before):
         return _is_string(after) if _is_string(before) else _is_binary(after)
+    if types.is_signed_integer(before) and types.is_signed_integer(after):
+        return before.bit_width <= after.bit_width
     return before == after or (types.is_date64(before) and types.is_date32(after))
 
 
@@ -79,9 +81,9 @@ def new_columns(schema: pa.Schema, table: pa.Schema, stored: Stored, where: str)
     for field in schema:
         if field.name in table.names:
             there, now = table.field(field.name).type, stored(field.type)
-            if not keeps(now, there):
+            if not (keeps(now, there) and keeps(there, now)):
                 raise UsageError(
-                    f"column {field.name} is {there} in {where}, and {now} here; "
+                    f"column {field.name} is {_shown(there)} in {where}, and {_shown(now)} here; "
                     f"carry it under another name, or use another --table"
                 )
         elif field.name.lower() in names:
@@ -92,6 +94,10 @@ def new_columns(schema: pa.Schema, table: pa.Schema, stored: Stored, where: str)
         else:
             new.append(field)
     return new
+
+
+def _shown(kind: pa.DataType) -> str:
+    return str(kind).replace("large_", "")
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -118,7 +118,8 @@ def test_the_readme_is_no_longer_than_a_screen_and_a_half():
 def test_the_recipes_are_these():
     inputs = {"articles", *(f"{name}_input" for name in EXAMPLES), *TABLES}
     others = {"duckdb", "pandas", "polars", "latest", "teacher", "format"}
-    assert set(recipes()) == inputs | others
+    readers = {f"delta_{one}" for one in ("polars", "pandas", "duckdb", "last_week")}
+    assert set(recipes()) == inputs | others | readers | {"iceberg_arrow"}
 
 
 def test_every_format_has_an_example_but_those_with_tests_of_their_own():

@@ -43,6 +43,7 @@ class ToyRun:
         more: columns that are carried, and their value in every row.
         partition_by: as on the command line.
         dropped: inputs that are no longer any.
+        below: folders of tables that are inputs.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ToyRun:
         more: dict[str, pa.Scalar] | None = None,
         partition_by: tuple[str, ...] = (),
         dropped: tuple[str, ...] = (),
+        below: tuple[str, ...] = (),
     ):
         self.corpus, self.bundle, self.more = corpus, bundle, more or {}
         self.output = str(place / output)
@@ -70,8 +72,8 @@ class ToyRun:
         self.plan = make_plan(inputs, ["title"], settings, reading=reading)
         notes: dict[str, Any] = {}
         if table is not None:
-            note = table_note(table_to_write(table), list(dropped), list(partition_by))
-            notes["table"] = note
+            note = table_note(table_to_write(table), list(partition_by), list(below))
+            notes["table"] = {**note, "dropped": list(dropped)}
         self.overwrite, self.notes = overwrite, notes
         self.is_new = self.enter()
 
