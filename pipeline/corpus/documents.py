@@ -7,6 +7,7 @@ rescore -> `model`, `first_label`, `first_score`; for a coverage, cover -> `labe
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,8 @@ LEFT_OUT = (LANGUAGE, HTTP, NOT_HTML, NO_TEXT)  # on purpose: nothing is wrong w
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PROBABILITIES = pa.list_(pa.float32())
 LABEL_SET = pa.list_(pa.string())
+# Columns that only some runs have.
+EXTRA = {"label_set": LABEL_SET, "windows": pa.int32(), "model": DICTIONARY}
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,13 @@ def document_schema(plan_schema: dict[str, pa.DataType], columns: Columns) -> pa
     return pa.schema(fields)
 
 
-def output_schema(documents: pa.Schema, cascade: bool = False, sets: bool = False) -> pa.Schema:
-    """The schema of the published Parquet, from that of the documents."""
+def output_schema(documents: pa.Schema, extra: Sequence[str] = ()) -> pa.Schema:
+    """The schema of the published Parquet.
+
+    Args:
+        documents: that of the documents.
+        extra: which of `EXTRA` there are.
+    """
     carried = [field for field in documents if field.name.startswith(CARRIED)]
     fields = [
         documents.field("id"),
@@ -99,10 +107,11 @@ def output_schema(documents: pa.Schema, cascade: bool = False, sets: bool = Fals
         pa.field("label", DICTIONARY),
         pa.field("score", pa.float32()),
         pa.field("probabilities", PROBABILITIES),
-        *([pa.field("label_set", LABEL_SET)] if sets else []),
+        *([pa.field("label_set", LABEL_SET)] if "label_set" in extra else []),
         pa.field("tokens", pa.int32()),
         pa.field("error", pa.string()),
         pa.field("source", DICTIONARY),
         pa.field("source_row", pa.int64()),
     ]
-    return pa.schema(fields + ([pa.field("model", DICTIONARY)] if cascade else []))
+    last = [name for name in extra if name != "label_set"]
+    return pa.schema(fields + [pa.field(name, EXTRA[name]) for name in last])

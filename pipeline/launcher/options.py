@@ -93,6 +93,20 @@ class ScoreOptions(NewsbeamOptions):
             help="score texts in these languages only (ISO 639-1); others get the error "
             "'language: ...', which --max_error_rate doesn't count (default: all)",
         )
+        scoring.add_argument(
+            "--long_texts",
+            choices=("truncate", "windows"),
+            default="truncate",
+            help="of a text that is longer than the model can see, score its beginning, or all of "
+            "it in overlapping windows and take the mean (default: %(default)s)",
+        )
+        scoring.add_argument(
+            "--window_stride",
+            type=positive,
+            metavar="TOKENS",
+            help="from the beginning of one window to that of the next (default: half of what the "
+            "model sees)",
+        )
         columns = parser.add_argument_group("columns of the output")
         first.add_argument(
             "--id_column", metavar="A", help="the column that names a row (default: file#row)"

@@ -11,7 +11,6 @@ from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
 from model.label_sets import least_probability, read_scores
 from pipeline.corpus.fingerprint import Fingerprints
-from pipeline.corpus.languages import known_languages
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
@@ -19,6 +18,7 @@ from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import UsageError
 from pipeline.folders.incremental import known_fingerprints
 from pipeline.launcher.presets import preset_engine
+from pipeline.launcher.texts import texts_of
 from pipeline.launcher.versions import package_version
 from pipeline.worker.bundles import open_bundle
 
@@ -69,7 +69,6 @@ def plan_run(
     except ValueError as error:
         raise UsageError(str(error)) from error
     incremental = options.incremental
-    languages = wanted_languages(options)
     return make_plan(
         inputs,
         options.text_columns or list(bundle.text_columns),
@@ -83,7 +82,7 @@ def plan_run(
             "versions": {name: package_version(name) for name in ENGINES},
             **cascade,
             **promised_coverage(options, bundle),
-            **({"languages": languages} if languages else {}),
+            **texts_of(options, [one for one in (bundle, then) if one]),
         },
         id_column=options.id_column,
         carry_columns=options.carry_columns,
@@ -157,20 +156,6 @@ def promised_coverage(options: argparse.Namespace, bundle: Bundle) -> dict[str, 
     return {"coverage": options.coverage}
 
 
-def wanted_languages(options: argparse.Namespace) -> list[str]:
-    """The codes of the languages to score, sorted; none for all.
-
-    Raises:
-        UsageError: if one is none that is known.
-    """
-    wanted = sorted(set(options.languages or ()))
-    known = known_languages() if wanted else set()
-    for code in wanted:
-        if code not in known:
-            raise UsageError(f"--languages {code}: there is no such language code; en is English")
-    return wanted
-
-
 def read_settings(options: argparse.Namespace) -> ReadSettings:
     """What the formats must know."""
     csv_columns = tuple(options.csv_columns) if options.csv_columns else None
@@ -184,8 +169,7 @@ def chosen_options(
     cascade = {"then": then.digest, **threshold(options)} if then is not None else {}
     # Series that were begun before these counted don't know them, and are not scored again.
     later = {"precision": options.precision} if options.precision != "float32" else {}
-    languages = wanted_languages(options)
-    later |= {"languages": languages} if languages else {}
+    later |= texts_of(options, [one for one in (bundle, then) if one])
     later |= promised_coverage(options, bundle)
     later |= {"input_format": options.input_format} if options.input_format is not None else {}
     return {

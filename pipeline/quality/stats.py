@@ -17,6 +17,7 @@ from model.data.corpus_profile import CONFIDENCE_EDGES, TOKEN_EDGES
 from pipeline.corpus.documents import Shard
 from pipeline.quality.coverage import set_stats
 from pipeline.quality.example_rows import error_examples, label_examples, lowest, ranked
+from pipeline.quality.lengths import length_stats
 
 CONFIDENCE_BINS = len(CONFIDENCE_EDGES) - 1
 LENGTH_BINS = len(TOKEN_EDGES)
@@ -25,7 +26,11 @@ Stats = dict[str, Any]
 
 
 def shard_stats(
-    shard: Shard, max_tokens: int, session: str | None = None, worker: str | None = None
+    shard: Shard,
+    max_tokens: int,
+    session: str | None = None,
+    worker: str | None = None,
+    stride: int | None = None,
 ) -> Stats:
     """Counts what a report wants to know of a scored shard.
 
@@ -38,12 +43,12 @@ def shard_stats(
         session: when the process that leads the run was started; a run that is continued has
             several.
         worker: the process that scored it.
+        stride: how many tokens the windows of long texts are apart, or would be.
 
     Returns:
         `rows`, `labelled`, `rows_by_label`, `score_sums` (by label), `errors` (by code), `sources`
         (rows and errors of each), `sessions` and `workers` (rows of each), `confidence` (counts by
-        label and bin of `CONFIDENCE_EDGES`), `lengths` (counts by bin of `TOKEN_EDGES`),
-        `length_sum` (tokens before truncation), `truncated` (rows), `counts` (what the stages
+        label and bin of `CONFIDENCE_EDGES`), what `length_stats` has, `counts` (what the stages
         measured), `examples`, `languages` (texts that were looked at, by code); with a `gold`
         column `gold`; with label sets `label_sets`.
     """
@@ -52,16 +57,13 @@ def shard_stats(
     codes = pc.split_pattern(error.drop_null(), ":", max_splits=1)
     in_error = len(error) - error.null_count
     scored = table.filter(error.is_null())
-    tokens = table["tokens"].combine_chunks().drop_null().to_numpy()
     stats: Stats = {
         "rows": table.num_rows,
         "labelled": table.num_rows - in_error,
         "errors": _value_counts(pc.list_element(codes, 0)) if in_error else {},
         "sources": {shard.source: {"rows": table.num_rows, "errors": in_error}},
         **_of_labels(scored),
-        "lengths": _counts(np.searchsorted(TOKEN_EDGES, tokens, side="right") - 1),
-        "length_sum": int(tokens.sum(dtype=np.int64)),
-        "truncated": int(np.count_nonzero(tokens > max_tokens)),
+        **length_stats(table, max_tokens, stride),
         "counts": shard.counts,
         "examples": {"errors": error_examples(table, shard), **label_examples(scored, shard)},
     }

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from pipeline.quality.evaluation import wilson
+from pipeline.quality.lengths import of_long_texts
 from pipeline.reporting.humanize import count, percent, plural
 
 # From which share on something is worth a sentence.
@@ -134,7 +135,8 @@ def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
     if labelled and truncated >= MANY_TRUNCATED * labelled:
         sentences.append(
             f"{percent(truncated / labelled)} of the texts are longer than the model can see "
-            f"({manifest['bundle']['max_tokens']} tokens); the rest of them was not looked at."
+            f"({manifest['bundle']['max_tokens']} tokens); the rest of them was not looked at"
+            f"{_of_windows(stats)}."
         )
     unsure = sum(
         rows
@@ -149,6 +151,14 @@ def _of_the_labels(manifest: dict[str, Any]) -> list[str]:
         )
     sentences += [*of_a_failing_model(manifest), *of_missed_coverage(manifest)]
     return [*sentences, *_of_the_evaluation(manifest)]
+
+
+def _of_windows(stats: dict[str, Any]) -> str:
+    """What scoring all of long texts would cost, of a run that knows it."""
+    long = of_long_texts(stats)
+    if long is None:
+        return ""
+    return f", but would be with --long_texts windows, for {long['times']:.1f} times the work"
 
 
 def _of_the_evaluation(manifest: dict[str, Any]) -> list[str]:

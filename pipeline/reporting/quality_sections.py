@@ -10,6 +10,7 @@ import numpy as np
 from model.data.corpus_profile import TOKEN_EDGES
 from pipeline.quality.evaluation import UNKNOWN_LABEL
 from pipeline.quality.example_rows import rows_of
+from pipeline.quality.lengths import of_long_texts
 from pipeline.quality.stats import CONFIDENCE_BINS, LENGTH_BINS, bin_counts
 
 MOST_MAPPED = 30  # labels in a heat map
@@ -62,6 +63,7 @@ def lengths(stats: dict[str, Any], bundle: dict[str, Any]) -> dict[str, Any] | N
         "mean": stats["length_sum"] / total,
         "truncated": stats["truncated"],
         "truncated_share": stats["truncated"] / total,
+        "long": of_long_texts(stats),
         "unknown_share": measured.get("unknown_tokens", 0) / max(measured.get("tokens", 0), 1),
         "has_training": bool(sum(other)),
         "bins": [

@@ -107,7 +107,7 @@ class _AskBoth(StageDoFn):
     def _ready(
         self, bundle: Bundle, choice: EngineChoice, texts: pa.Array
     ) -> tuple[Model, tuple[str, ...]]:
-        model = open_model(bundle, choice)
+        model = open_model(bundle, choice, self.context.stride(bundle))
         answer(pa.chunked_array([texts[:WARM_UP]]), model, bundle.labels)
         return model, bundle.labels
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from model.bundle.load import Bundle
 from model.engines.choose import EngineChoice
+from model.engines.windows import default_stride
 from model.label_sets import least_probability, read_scores
 from pipeline import layout, storage
-from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.plan import Plan, in_windows
 from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.worker.bundles import open_bundle
 
@@ -66,6 +67,13 @@ class RunContext:
         """The second bundle of a cascade."""
         assert self.then is not None
         return open_bundle(self.then, self.plan.settings["then"])
+
+    def stride(self, bundle: Bundle) -> int | None:
+        """How many tokens the windows of long texts are apart; None where these are cut."""
+        settings = self.plan.settings
+        if not in_windows(settings):
+            return None
+        return settings.get("window_stride") or default_stride(bundle.max_tokens)
 
     def confidence(self) -> float:
         """The threshold of a cascade; no score reaches one that keeps no row."""

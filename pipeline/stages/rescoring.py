@@ -21,6 +21,8 @@ from model.engines.scorer import Scorer
 from pipeline.corpus.documents import DICTIONARY, Shard
 from pipeline.stages import scoring, tokenizing
 from pipeline.stages.context import RunContext
+from pipeline.stages.long_texts import LongTexts
+from pipeline.stages.replacing import replace_rows
 from pipeline.stages.stage import StageDoFn, milliseconds_since
 
 DECIDED = ["label", "score", "probabilities", "model"]  # what the large model may change
@@ -33,10 +35,13 @@ class Model:
     Attributes:
         tokenize: strings -> token ids and tokens.
         scorer: token ids -> probabilities.
+        long_texts: what scores the rest of texts that are longer than the network can see; None
+            where it is cut off.
     """
 
     tokenize: Tokenize
     scorer: Scorer
+    long_texts: LongTexts | None = None
 
 
 @dataclass
@@ -75,17 +80,25 @@ class _Rescore(StageDoFn):
         yield shard.becomes(table, **self.measure(**measured))
 
     def _load_model(self) -> Model:
-        return open_model(self._large, self.context.second_engine())
+        context = self.context
+        return open_model(self._large, context.second_engine(), context.stride(self._large))
 
 
-def open_model(bundle: Bundle, choice: EngineChoice) -> Model:
+def open_model(bundle: Bundle, choice: EngineChoice, stride: int | None = None) -> Model:
     """Loads a bundle's tokenizer and network.
+
+    Args:
+        bundle: the bundle.
+        choice: what runs its network.
+        stride: how many tokens the windows of long texts are apart; None if these are cut.
 
     Raises:
         NewsbeamError: if this machine can't run it.
     """
     tokenize = tokenizing.load_tokenizer(bundle.transform_dir)
-    return Model(tokenize, scoring.load_scorer(bundle, choice))
+    scorer = scoring.load_scorer(bundle, choice)
+    long_texts = LongTexts(bundle, tokenize, scorer, stride) if stride else None
+    return Model(tokenize, scorer, long_texts)
 
 
 def unsure_rows(table: pa.Table, confidence: float) -> pa.Array:
@@ -114,6 +127,8 @@ def answer(texts: pa.ChunkedArray, model: Model, labels: tuple[str, ...]) -> pa.
     scored, _ = scoring.score_table(
         tokenizing.tokenize_table(table, model.tokenize), model.scorer, labels
     )
+    if model.long_texts is not None:
+        scored, _ = model.long_texts(scored)
     return scored.select(["label", "score", "probabilities", "error"])
 
 
@@ -154,14 +169,7 @@ def merge_answers(
         "probabilities",
         _reordered(answers["probabilities"], order),
     ).append_column("model", _named(1, np.zeros(len(rows), bool), names))
-    # Each row's place in both tables, one below the other.
-    place = np.arange(table.num_rows)
-    place[rows.to_numpy()] = table.num_rows + np.arange(len(rows))
-    both = pa.concat_tables([table.select(DECIDED), answers.select(DECIDED)])
-    decided = both.unify_dictionaries().combine_chunks().take(pa.array(place))
-    for name in DECIDED:
-        table = table.set_column(table.schema.get_field_index(name), name, decided[name])
-    return table
+    return replace_rows(table, rows, answers, DECIDED)
 
 
 def _named(number: int, mask: np.ndarray, names: tuple[str, str]) -> pa.Array:

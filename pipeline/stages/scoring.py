@@ -6,13 +6,10 @@ A Table is scored while the one before it is written and the one after it is rea
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
@@ -20,11 +17,13 @@ from apache_beam.utils.windowed_value import WindowedValue
 from model.bundle.load import Bundle
 from model.engines import loading
 from model.engines.choose import EngineChoice
-from model.engines.scorer import EngineError, Scorer
-from pipeline.corpus.documents import DICTIONARY, MODEL, Shard
-from pipeline.errors import NewsbeamError
+from model.engines.scorer import Scorer
+from pipeline.corpus.documents import Shard
 from pipeline.stages.context import RunContext
+from pipeline.stages.labelling import engine_errors, label_rows
+from pipeline.stages.long_texts import LongTexts
 from pipeline.stages.stage import StageDoFn, milliseconds_since
+from pipeline.stages.tokenizing import tokenizer_of
 from pipeline.worker.failures import report_failures
 
 
@@ -48,6 +47,10 @@ class _ScoreDocuments(StageDoFn):
         self._labels = bundle.labels
         choice = self.context.engine()
         self._scorer = self._shared.acquire(lambda: load_scorer(bundle, choice))
+        stride = self.context.stride(bundle)
+        self._long_texts: LongTexts | None = None
+        if stride is not None:
+            self._long_texts = LongTexts(bundle, tokenizer_of(bundle), self._scorer, stride)
         self._ahead = ThreadPoolExecutor(1, "newsbeam-score")
 
     def start_bundle(self) -> None:
@@ -70,6 +73,9 @@ class _ScoreDocuments(StageDoFn):
     def _score(self, shard: Shard) -> tuple[Shard, dict[str, float]]:
         started = time.perf_counter()
         table, counts = score_table(shard.table, self._scorer, self._labels)
+        if self._long_texts is not None:
+            table, more = self._long_texts(table)
+            counts = {name: count + more.get(name, 0) for name, count in counts.items()}
         return shard.becomes(table), {**counts, "model_ms": milliseconds_since(started)}
 
     def _measured(self, scored: tuple[Shard, dict[str, float]]) -> Shard:
@@ -87,7 +93,7 @@ def load_scorer(bundle: Bundle, choice: EngineChoice) -> Scorer:
     Raises:
         NewsbeamError: if this machine can't run it.
     """
-    with _engine_errors():
+    with engine_errors():
         return loading.load_scorer(bundle, choice)
 
 
@@ -112,58 +118,11 @@ def score_table(
     """
     token_ids = table["token_ids"].combine_chunks()
     which = token_ids.indices  # number of the row's text among the different ones; null: no text
-    numbers = which.fill_null(0).to_numpy()
     texts = token_ids.dictionary
     values, offsets = texts.values.to_numpy(), texts.offsets.to_numpy()
-    with _engine_errors():
+    with engine_errors():
         scores, failures, counts = scorer.score(values, offsets, len(labels))
-    error = _errors(table["error"].combine_chunks(), which, failures)
-    is_scored = error.is_null().to_numpy(False)
     return (
-        _with_labels(table, scores, numbers, is_scored, error, labels),
+        label_rows(table.drop_columns("token_ids"), which, scores, failures, labels),
         {"scored_rows": len(texts), "scored_tokens": int(offsets[-1] - offsets[0]), **counts},
     )
-
-
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    """Says in one line, for a person, what is wrong with an engine."""
-    try:
-        yield
-    except EngineError as error:
-        raise NewsbeamError(str(error)) from error
-
-
-def _errors(error: pa.Array, which: pa.Array, failures: dict[int, str]) -> pa.Array:
-    """The rows' errors, with those of the model added."""
-    if not failures:
-        return error
-    reasons = pa.array([f"{MODEL}: {reason}" for reason in failures.values()], pa.string())
-    place = pc.index_in(which, pa.array(list(failures), which.type), skip_nulls=True)
-    return pc.coalesce(error, reasons.take(place))
-
-
-def _with_labels(
-    table: pa.Table,
-    scores: np.ndarray,
-    numbers: np.ndarray,
-    is_scored: np.ndarray,
-    error: pa.Array,
-    labels: tuple[str, ...],
-) -> pa.Table:
-    best = scores.argmax(axis=1) if len(scores) else np.zeros(1, np.int64)
-    highest = scores.max(axis=1) if len(scores) else np.zeros(1, np.float32)
-    label = pa.DictionaryArray.from_arrays(
-        pa.array(best[numbers].astype(np.int32), mask=~is_scored), pa.array(labels, pa.string())
-    ).cast(DICTIONARY)
-    score = pa.array(highest[numbers].astype(np.float32), mask=~is_scored)
-    offsets = np.concatenate([[0], np.cumsum(is_scored * len(labels))]).astype(np.int32)
-    flat = scores[numbers[is_scored]].ravel().astype(np.float32)
-    probabilities = pa.ListArray.from_arrays(
-        pa.array(offsets), pa.array(flat), mask=pa.array(~is_scored)
-    )
-    columns = {"label": label, "score": score, "probabilities": probabilities, "error": error}
-    table = table.drop_columns(["token_ids", "error"])
-    for name, column in columns.items():
-        table = table.append_column(name, column)
-    return table

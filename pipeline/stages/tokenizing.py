@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.utils.shared import Shared
 
+from model.bundle.load import Bundle
 from model.engines.loading import Tokenize, load_tokenizer
+from model.tokenizers.pieces import ADDED_TOKENS
 from pipeline.corpus.documents import NO_TOKENS, Shard
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since
 
-ADDED_TOKENS = {"wordpiece": 2}  # [CLS] and [SEP]
+_TOKENIZERS = Shared()
 NO_TOKENS_ERROR = f"{NO_TOKENS}: the text has no word for this model"
 
 
@@ -30,15 +32,11 @@ class TokenizeDocuments(beam.PTransform):
 
 
 class _TokenizeDocuments(StageDoFn):
-    def __init__(self, context: RunContext):
-        super().__init__(context)
-        self._shared = Shared()
-
     def load(self) -> None:
         bundle = self.context.bundle()
         self._unknown = bundle.tokenizer["unknown_id"]
         self._added = ADDED_TOKENS.get(bundle.tokenizer["kind"], 0)
-        self._tokenize = self._shared.acquire(lambda: load_tokenizer(bundle.transform_dir))
+        self._tokenize = tokenizer_of(bundle)
 
     def run(self, shard: Shard) -> Iterator[Shard]:
         started = time.perf_counter()
@@ -49,6 +47,11 @@ class _TokenizeDocuments(StageDoFn):
             **self.took_to_load("tokenizer_load_ms"),
         )
         yield shard.becomes(table, **measured)
+
+
+def tokenizer_of(bundle: Bundle) -> Tokenize:
+    """The tokenizer of the run's bundle, which a process loads once for all stages."""
+    return _TOKENIZERS.acquire(lambda: load_tokenizer(bundle.transform_dir), bundle.path)
 
 
 def tokenize_table(table: pa.Table, tokenize: Tokenize) -> pa.Table:

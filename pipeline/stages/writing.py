@@ -32,7 +32,14 @@ class _WriteLabels(StageDoFn):
 
     def run(self, shard: Shard) -> Iterator[str]:
         plan = self.context.plan
-        stats = shard_stats(shard, plan.settings["max_tokens"], self._session, self._worker)
+        settings = plan.settings
+        stats = shard_stats(
+            shard,
+            settings["max_tokens"],
+            self._session,
+            self._worker,
+            settings.get("window_stride"),
+        )
         yield write_checkpoint(shard, plan, self.context.work, stats)
         self.measure(
             rows_labelled=stats["labelled"],

@@ -1,6 +1,7 @@
 """Which columns of the corpus are used: what a person asked for, held against what there is."""
 
 import difflib
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -20,9 +21,8 @@ def choose_columns(
     id_column: str | None,
     carry: list[str],
     gold: str | None,
-    cascade: bool = False,
+    extra: Sequence[str] = (),
     probabilities: str | None = None,
-    sets: bool = False,
 ) -> Columns:
     """Checks what a person asked for against what the inputs have.
 
@@ -34,10 +34,9 @@ def choose_columns(
         id_column: the id column, if any.
         carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
         gold: the column with the true label, if any.
-        cascade: whether the output says which model decided.
+        extra: columns that this run's output has, and not every run's.
         probabilities: the column with a teacher's probabilities, if any. An input that has it
             needs no column with the true label.
-        sets: whether the output has label sets.
 
     Raises:
         UsageError: for a column that is missing or doubled, no text, or a name that is taken.
@@ -52,7 +51,7 @@ def choose_columns(
             _check_column(path, facts, name)
     if probabilities and known and not any(probabilities in f.schema.names for _, f in known):
         raise UsageError(f"no input has a column {probabilities}")
-    _check_names([name for _, name in pairs], cascade, sets)
+    _check_names([name for _, name in pairs], extra)
     return columns
 
 
@@ -87,8 +86,8 @@ def _separator_hint(name: str, names: list[str]) -> str:
     return ""
 
 
-def _check_names(names: list[str], cascade: bool, sets: bool) -> None:
-    taken = output_schema(document_schema({}, Columns(())), cascade, sets).names
+def _check_names(names: list[str], extra: Sequence[str]) -> None:
+    taken = output_schema(document_schema({}, Columns(())), extra).names
     for name in names:
         if name == "id":
             raise UsageError("the output has a column id of its own; make it yours: --id_column id")

@@ -58,7 +58,7 @@ class Plan:
     def output_schema(self) -> pa.Schema:
         """The columns of what is published."""
         documents = document_schema(self.schema, self.columns)
-        return output_schema(documents, is_cascade(self.settings), makes_sets(self.settings))
+        return output_schema(documents, extra_columns(self.settings))
 
     def origin(self) -> dict[str, Any]:
         """What every file that is written says, in its footer, of where its labels come from."""
@@ -80,6 +80,21 @@ class Plan:
 def is_cascade(settings: dict[str, Any]) -> bool:
     """Whether a second bundle labels the rows of which the first is unsure."""
     return "then" in settings
+
+
+def in_windows(settings: dict[str, Any]) -> bool:
+    """Whether texts that are longer than a model can see are scored in windows."""
+    return settings.get("long_texts") == "windows"
+
+
+def extra_columns(settings: dict[str, Any]) -> list[str]:
+    """The columns that this run's output has, and not every run's."""
+    asked = {
+        "label_set": makes_sets(settings),
+        "windows": in_windows(settings),
+        "model": is_cascade(settings),
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
 
 
 def keeps_promise(settings: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from pipeline.corpus.columns.types import unite
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.cutting import cut
-from pipeline.corpus.planning.plan import Plan, is_cascade, makes_sets
+from pipeline.corpus.planning.plan import Plan, extra_columns
 from pipeline.corpus.sources import Facts, ReadSettings, Source
 from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import BadFileError, UsageError
@@ -79,9 +79,8 @@ def make_plan(
         id_column,
         carry_columns or [],
         gold_column,
-        is_cascade(settings),
+        extra_columns(settings),
         probabilities_column,
-        makes_sets(settings),
     )
     labels = [
         (path, teachers_labels(path, one.schema, probabilities_column)) for path, one in looked_at

@@ -13,9 +13,10 @@ from pipeline import storage
 from pipeline.corpus.formats.registry import by_prefix
 from pipeline.corpus.planning.plan import Plan
 
+TEXTS = ("languages", "long_texts", "window_stride")
 ASKED = ("engine", "precision", "input_format")
 DEFAULTS = {"engine": "auto", "precision": "float32", "input_format": None}
-CHOSEN = ("bundle", "limit", "then", "confidence", "agreement", "coverage")
+CHOSEN = ("bundle", "limit", "then", "confidence", "agreement", "coverage", *TEXTS)
 
 
 def request(identity: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
