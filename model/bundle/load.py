@@ -61,7 +61,7 @@ class Bundle:
     @property
     def transform_dir(self) -> str:
         """The folder that `model.tokenizers.tokenizer.Tokenizer` reads."""
-        return os.path.join(self.path, "transform")
+        return transform_dir(self.path)
 
     @property
     def saved_model_dir(self) -> str:
@@ -77,6 +77,11 @@ class Bundle:
     def conformal_file(self) -> str | None:
         """The file that `model.label_sets.read_scores` reads, if the bundle has one."""
         return os.path.join(self.path, CONFORMAL) if CONFORMAL in self.files else None
+
+
+def transform_dir(folder: str | os.PathLike) -> str:
+    """Where the transform lies in a bundle, and in prepared data."""
+    return os.path.join(folder, "transform")
 
 
 def load_bundle(path: str | os.PathLike) -> Bundle:

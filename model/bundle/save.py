@@ -22,6 +22,7 @@ from model.bundle.load import (
     load_bundle,
     recorded,
     sha256_of,
+    transform_dir,
 )
 from model.bundle.prepared import read_prepared
 from model.bundle.versions import RECORDED_VERSIONS, installed_versions
@@ -67,7 +68,7 @@ def save_bundle(
         "metrics": metrics,
         "profile": profile,
     }
-    return _write(Path(output), Path(prepared) / "transform", network, fields, conformal)
+    return _write(Path(output), Path(transform_dir(prepared)), network, fields, conformal)
 
 
 def save_again(

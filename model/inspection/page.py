@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from model.bundle.load import Bundle, BundleError
+from model.bundle.load import Bundle
 from model.inspection.heads import heat_map
+from model.tokenizers.vocabularies import read_pieces
 
 SPECIAL_TOKENS = ("[CLS]", "[SEP]")
 CELL = 15  # pixels of a token in a large heat map
@@ -107,15 +108,3 @@ def page_content(
         "layers": layers,
         "average": heat_map(inside.attention.mean(axis=(0, 1)), tokens, 0, 0),
     }
-
-
-def read_pieces(transform_dir: str) -> list[str]:
-    """The tokens by their ids, from the vocabulary that lies in a transform.
-
-    Raises:
-        BundleError: There is none, or more than one.
-    """
-    files = [file for file in Path(transform_dir, "transform_fn", "assets").glob("*")]
-    if len(files) != 1:
-        raise BundleError(f"{transform_dir} holds {len(files)} vocabularies instead of one")
-    return files[0].read_text(encoding="utf-8").split("\n")

@@ -89,5 +89,6 @@ def preprocessing_fn(
             lowercase=tokenizer["lowercase"],
             strip_accents=tokenizer["strip_accents"],
             max_tokens=max_tokens,
+            kept=tokenizer["vocab_size"] if "trimmed_from" in tokenizer else None,
         )
     raise ValueError(f"no tokenizer is called {kind!r}: words, wordpiece")

@@ -91,6 +91,18 @@ def parse_vocabulary(text: str, vocab_file: str | os.PathLike) -> list[str]:
     return pieces
 
 
+def read_pieces(transform_dir: str | os.PathLike) -> list[str]:
+    """The words or pieces by their ids, from the vocabulary that lies in a transform.
+
+    Raises:
+        VocabularyError: There is none, or more than one.
+    """
+    files = list(Path(transform_dir, "transform_fn", "assets").glob("*"))
+    if len(files) != 1:
+        raise VocabularyError(f"{transform_dir} holds {len(files)} vocabularies instead of one")
+    return files[0].read_text(encoding="utf-8").removesuffix("\n").split("\n")
+
+
 def backbone_vocabulary(source: str) -> tuple[list[str], dict[str, Any]]:
     """The pieces of a BERT by their ids, and how its texts are cleaned.
 

@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.disk import private_folder
+from model.tokenizers.trimming import SPECIAL_IDS, trimmed_ids
 from model.tokenizers.vocabularies import CLS, SEP
 
 MAX_WORD_CHARACTERS = 100  # a longer word is unknown as a whole
@@ -56,6 +57,7 @@ def wordpiece(
     lowercase: bool,
     strip_accents: bool,
     max_tokens: int,
+    kept: int | None = None,
 ) -> dict[str, Any]:
     """`[CLS]`, the pieces of the text, `[SEP]`: a tf.Transform preprocessing function.
 
@@ -65,6 +67,7 @@ def wordpiece(
         lowercase: whether the vocabulary is an uncased one.
         strip_accents: whether accents are taken off.
         max_tokens: ids of a text that are kept, the two special tokens included.
+        kept: how many pieces have an id of their own; None is all of them. See `trimming`.
 
     Returns:
         `token_ids`, ragged int64 `[batch, (length)]`, and `tokens`, int64 `[batch]`: how many ids
@@ -76,9 +79,26 @@ def wordpiece(
     pieces = tensorflow_text.FastBertTokenizer(
         vocab=list(vocabulary),
         max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
+        token_out_type=tf.int64 if kept is None else tf.string,
         lower_case_nfd_strip_accents=False,
     ).tokenize(replace_long_words(clean(inputs["text"], lowercase, strip_accents)))
-    # By a table of a file, though they are in hand, so that the vocabulary travels along.
+    seen = pieces[:, : max_tokens - len((CLS, SEP))]
+    if kept is None:
+        special, seen_ids = _special_ids(vocabulary), seen
+    else:
+        special, seen_ids = SPECIAL_IDS, trimmed_ids(seen, kept)
+    column = tf.ones_like(pieces.row_lengths())[:, None]
+    token_ids = tf.concat([column * special[0], seen_ids, column * special[1]], axis=1)
+    return {"token_ids": token_ids, "tokens": pieces.row_lengths() + 2}
+
+
+def _special_ids(vocabulary: Sequence[str]) -> Any:
+    """The ids of `[CLS]` and `[SEP]`, int64 [2].
+
+    By a table of a file, though they are in hand, so that the vocabulary travels along.
+    """
+    import tensorflow as tf
+
     lines = tf.lookup.TextFileInitializer(
         _as_file(vocabulary),
         tf.string,
@@ -86,13 +106,7 @@ def wordpiece(
         tf.int64,
         tf.lookup.TextFileIndex.LINE_NUMBER,
     )
-    special = tf.lookup.StaticHashTable(lines, -1).lookup(tf.constant([CLS, SEP]))
-    column = tf.ones_like(pieces.row_lengths())[:, None]
-    token_ids = tf.concat(
-        [column * special[0], pieces[:, : max_tokens - len((CLS, SEP))], column * special[1]],
-        axis=1,
-    )
-    return {"token_ids": token_ids, "tokens": pieces.row_lengths() + 2}
+    return tf.lookup.StaticHashTable(lines, -1).lookup(tf.constant([CLS, SEP]))
 
 
 def count_words(

@@ -35,7 +35,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     flags.add_argument("--prepared", required=True, help="folder that pipeline.prepare wrote")
     flags.add_argument("--output", required=True, help="folder of the bundle (on JAX: weights)")
     flags.add_argument("--model", choices=sorted(RECIPES_OF), default="transformer", help="network")
-    flags.add_argument("--backbone", help="for bert: Hugging Face folder, or KerasHub preset")
+    flags.add_argument(
+        "--backbone", help="for bert: Hugging Face folder, KerasHub preset, or bundle of a BERT"
+    )
+    flags.add_argument(
+        "--layers", type=positive, help="for bert: only so many of the backbone's first layers"
+    )
     flags.add_argument("--recipe", choices=sorted(DEFAULTS), help="default: the network's own")
     flags.add_argument(
         "--pooling", choices=("pooled", "mean"), default="pooled", help="for bert: its features"
@@ -103,6 +108,8 @@ def check_options(options: argparse.Namespace) -> None:
     for name in chosen_dropouts(options):
         if options.model != "transformer":
             raise ValueError(f"--{name} is for --model transformer; a BERT has its own")
+    if options.layers is not None and options.model != "bert":
+        raise ValueError("--layers is for --model bert; a transformer here has one")
     if options.logs and importlib.util.find_spec("tensorflow") is None:
         raise ValueError("--logs needs TensorFlow, which is not installed")
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import keras
 
+from model.bundle.load import transform_dir
+from model.tokenizers.vocabularies import read_pieces
+
 
 def starting_point(
     options: argparse.Namespace,
@@ -34,12 +37,16 @@ def starting_point(
         return spec, build_network(spec)
 
     from model.networks.bert import build_bert
-    from model.training.hugging_face import load_backbone
+    from model.networks.smaller import smaller_backbone
+    from model.training.backbones import kept_rows, load_backbone
 
     if not options.backbone:
-        raise ValueError("--model bert needs --backbone: a Hugging Face folder or KerasHub preset")
+        raise ValueError(
+            "--model bert needs --backbone: a Hugging Face folder, KerasHub preset or bundle"
+        )
     spec, backbone = load_backbone(options.backbone, options.pooling)
-    if description["tokenizer"]["kind"] != "wordpiece" or vocab_size > spec["vocabulary_size"]:
+    tokenizer = description["tokenizer"]
+    if tokenizer["kind"] != "wordpiece" or vocab_size > spec["vocabulary_size"]:
         raise ValueError(
             f"{options.prepared} was not prepared for {options.backbone}: prepare it again with "
             f"--tokenizer wordpiece --backbone {options.backbone}"
@@ -48,6 +55,18 @@ def starting_point(
         raise ValueError(
             f"{options.backbone} takes {spec['max_sequence_length']} tokens: prepare the data "
             f"again with --max_tokens {spec['max_sequence_length']} or less"
+        )
+    if options.layers is not None and options.layers > spec["num_layers"]:
+        raise ValueError(
+            f"--layers {options.layers}: {options.backbone} has {spec['num_layers']} layers"
+        )
+    rows = positions = None
+    if "trimmed_from" in tokenizer:
+        pieces = read_pieces(transform_dir(options.prepared))
+        rows, positions = kept_rows(options.backbone, pieces), max_tokens
+    if rows is not None or options.layers is not None:
+        spec, backbone = smaller_backbone(
+            spec, backbone, layers=options.layers, rows=rows, positions=positions
         )
     spec = {**spec, "labels": labels}
     return spec, build_bert(spec, backbone, frozen=options.recipe == "frozen")

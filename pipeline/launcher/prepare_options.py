@@ -36,7 +36,15 @@ class PrepareOptions(NewsbeamOptions):
         training.add_argument(
             "--backbone",
             metavar="BERT",
-            help="wordpiece: a Hugging Face folder or KerasHub preset, instead of --vocab_file",
+            help="wordpiece: a Hugging Face folder, KerasHub preset, or bundle of a BERT, instead "
+            "of --vocab_file",
+        )
+        training.add_argument(
+            "--trim_vocabulary",
+            type=positive,
+            metavar="N",
+            help="wordpiece: of a given vocabulary, keep the N pieces that the corpus uses most; "
+            "the others become unknown, and a BERT trained on it needs no embeddings of them",
         )
         training.add_argument(
             "--cased",

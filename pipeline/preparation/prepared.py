@@ -185,7 +185,6 @@ def _described(counts: dict[str, Any], output: str) -> dict[str, Any]:
 
 def _with_size(tokenizer: dict[str, Any], output: str) -> dict[str, Any]:
     """The tokenizer with the size of its vocabulary: a small corpus has fewer words than asked."""
-    name = {"words": "vocabulary", "wordpiece": "vocab.txt"}[tokenizer["kind"]]
-    vocabulary = storage.join(transform_dir(output), f"transform_fn/assets/{name}")
-    with storage.open_input(vocabulary) as stream:
+    (vocabulary,) = storage.files_in(storage.join(transform_dir(output), "transform_fn/assets"))
+    with storage.open_input(vocabulary.path) as stream:
         return {**tokenizer, "vocab_size": sum(1 for _ in stream)}

@@ -6,8 +6,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from model.bundle.load import BundleError
 from model.console.terminal import silent_descriptor
 from model.tokenizers import vocabularies
+from model.tokenizers.trimming import RESERVED, UNKNOWN_ID
+from model.training.backbones import backbone_pieces
 from pipeline import storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import UsageError
@@ -32,6 +35,8 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
         raise UsageError("--vocab_file, --backbone and --cased are for --tokenizer wordpiece")
     if given and options.cased:
         raise UsageError("--cased is for a learned vocabulary; a given one has its own settings")
+    if options.trim_vocabulary and not given:
+        raise UsageError("--trim_vocabulary needs a vocabulary: --vocab_file or --backbone")
     tokenizer = {
         "kind": options.tokenizer,
         "vocab_size": options.vocab_size,
@@ -47,18 +52,31 @@ def choose_tokenizer(options: argparse.Namespace) -> tuple[dict[str, Any], list[
     try:
         if options.backbone:
             with silent_descriptor():
-                vocabulary, cleaning = vocabularies.backbone_vocabulary(given)
+                vocabulary, cleaning = backbone_pieces(given)
         else:
             file, cleaning = vocabularies.find_vocabulary(given)
             vocabulary = vocabularies.read_vocabulary(file)
-    except vocabularies.VocabularyError as error:
+    except (vocabularies.VocabularyError, BundleError) as error:
         raise UsageError(str(error)) from error
     given_sizes = {
         "vocab_size": len(vocabulary),
         "unknown_id": vocabulary.index(vocabularies.UNKNOWN),
         "vocab_sha256": hashlib.sha256("\n".join(vocabulary).encode()).hexdigest(),
     }
-    return {**tokenizer, **cleaning, **given_sizes}, vocabulary
+    tokenizer |= {**cleaning, **given_sizes}
+    if options.trim_vocabulary:
+        tokenizer |= _trimmed(len(vocabulary), options.trim_vocabulary)
+    return tokenizer, vocabulary
+
+
+def _trimmed(pieces: int, kept: int) -> dict[str, Any]:
+    """What a tokenizer says of itself whose vocabulary is trimmed."""
+    if not len(RESERVED) < kept < pieces:
+        raise UsageError(
+            f"--trim_vocabulary {kept}: the vocabulary has {pieces} pieces, so it can be more than "
+            f"{len(RESERVED)} and less than {pieces}"
+        )
+    return {"vocab_size": kept, "unknown_id": UNKNOWN_ID, "trimmed_from": pieces}
 
 
 def count_words(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:

@@ -247,7 +247,12 @@ def test_two_labels_and_two_hundred(toy_bert):
             "tokenizer": {"kind": "wordpiece", "vocab_size": 15},
         }
         options = argparse.Namespace(
-            model="bert", backbone=str(toy_bert), pooling="mean", recipe="frozen", prepared=""
+            model="bert",
+            backbone=str(toy_bert),
+            pooling="mean",
+            recipe="frozen",
+            prepared="",
+            layers=None,
         )
         spec, network = starting_point(options, description)
         assert network(np.array([[2, 5, 3]], np.int32)).shape == (1, labels)
