@@ -9,7 +9,7 @@ import argparse
 import json
 from typing import Any
 
-from model.values import certainty, positive, promise, row_count, share
+from model.console.values import certainty, positive, promise, row_count, share
 from pipeline.corpus.columns.names import split_entries, split_names
 from pipeline.launcher.options import ScoreOptions
 

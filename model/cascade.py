@@ -18,11 +18,13 @@ from model.bundle.load import Bundle, load_bundle
 from model.commands import run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import say
+from model.console.text_table import text_table
 from model.engines.cascade_rules import check_pair, is_unsure, model_names, other_columns
 from model.engines.choose import choose_engine
 from model.engines.labelled import Labeller, read_labelled
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+HEADER = ("confidence", "passed on", "accuracy", "cost")
 WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
 COST = (
     "cost: this machine's seconds for the file by the cascade over those by {then} alone, loading",
@@ -119,16 +121,15 @@ def as_lines(small: Measured, large: Measured, gold: np.ndarray) -> list[str]:
             f"{one.name:{width}}  alone: accuracy {accuracy:.4f}, "
             f"cost {one.seconds / large.seconds:.3f} ({len(gold) / one.seconds:,.0f} a second)"
         )
-    lines += ["", "confidence  passed on  accuracy   cost"]
-    before = -1.0
+    rows, before = [], -1.0
     for row in compare(small, large, gold):
         if row["passed_on"] != before:  # else it passes on the very rows of the one above
-            lines.append(
-                f"{row['confidence']:<10}  {row['passed_on']:9.2%}  {row['accuracy']:8.4f}  "
-                f"{row['cost']:5.3f}"
-            )
+            cells = f"{row['passed_on']:.2%}", f"{row['accuracy']:.4f}", f"{row['cost']:.3f}"
+            rows.append([str(row["confidence"]), *cells])
         before = row["passed_on"]
-    return [*lines, "", *(line.format(model=small.name, then=large.name) for line in COST)]
+    table = text_table(HEADER, rows, right=HEADER[1:])
+    notes = [line.format(model=small.name, then=large.name) for line in COST]
+    return [*lines, "", *table, "", *notes]
 
 
 if __name__ == "__main__":

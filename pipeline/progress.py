@@ -7,13 +7,12 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from model.console.arguments import Parser, program
 from model.console.terminal import say
 from pipeline import layout, storage
 from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.folders import folder
-from pipeline.launcher.command import main
+from pipeline.launcher.command import folder_parser, main
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.output.published import damaged_manifest, published, readable_manifest
 from pipeline.reporting.humanize import count, duration, plural
@@ -126,16 +125,8 @@ def _is_abandoned(output: str) -> bool:
 
 def progress(argv: list[str]) -> int:
     """Shows how far the run in a folder is, until it is done."""
-    parser = Parser(prog=program("pipeline.progress"), description=__doc__)
-    parser.add_argument(
-        "--output",
-        type=storage.supported,
-        metavar="DIR",
-        required=True,
-        help="the folder of the run",
-    )
+    parser = folder_parser("pipeline.progress", __doc__)
     parser.add_argument("--once", action="store_true", help="say how far it is, and end")
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
     return watch(options.output, sys.stdout, options.once)
 

@@ -1,25 +1,16 @@
 """Writes the report of a published run again: `python -m pipeline.report --output DIR`."""
 
-from model.console.arguments import Parser, program
 from model.console.terminal import say
 from pipeline import layout, storage
 from pipeline.errors import UsageError
-from pipeline.launcher.command import main
+from pipeline.launcher.command import folder_parser, main
 from pipeline.output.published import readable_manifest, telling_of
 from pipeline.reporting.page import write_report
 
 
 def report(argv: list[str]) -> int:
     """Writes the report of a published run once more."""
-    parser = Parser(prog=program("pipeline.report"), description=__doc__)
-    parser.add_argument(
-        "--output",
-        type=storage.supported,
-        metavar="DIR",
-        required=True,
-        help="the folder of the run",
-    )
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
+    parser = folder_parser("pipeline.report", __doc__)
     options = parser.parse_args(argv)
     manifest = readable_manifest(options.output)
     if manifest is None:

@@ -4,18 +4,17 @@ import json
 import sys
 from typing import Any
 
-from model.console.arguments import Parser, program
 from model.console.terminal import say
+from model.console.text_table import text_table
 from pipeline import layout, storage
 from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import UsageError
-from pipeline.launcher.command import main
+from pipeline.launcher.command import folder_parser, main
 from pipeline.layout import DIGEST_CHARACTERS
 from pipeline.output.checkpoints import find_checkpoints
 from pipeline.output.published import readable_manifest
 from pipeline.output.work import work_folders
 from pipeline.reporting.runs_page import write_series
-from pipeline.reporting.text_table import text_table
 
 COLUMNS = ("bundle", "run", "state", "inputs", "rows", "errors", "duration", "finished")
 RIGHT = ("inputs", "rows", "errors", "duration")
@@ -93,17 +92,9 @@ def _duration(seconds: float | None) -> str | None:
 
 def runs(argv: list[str]) -> int:
     """Prints the runs of a folder."""
-    parser = Parser(prog=program("pipeline.runs"), description=__doc__)
-    parser.add_argument(
-        "--output",
-        type=storage.supported,
-        required=True,
-        metavar="DIR",
-        help="what runs were given",
-    )
+    parser = folder_parser("pipeline.runs", __doc__)
     parser.add_argument("--html", action="store_true", help="also write a page of them, _runs.html")
     parser.add_argument("--json", action="store_true", help="print one JSON object a run")
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args(argv)
     listed = list_runs(options.output)
     if not listed:

@@ -20,13 +20,25 @@ def say_error(name: str, message: object) -> None:
     say(f"{program(name).replace('python -m ', '')}: error: {message}", sys.stderr)
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser without abbreviations; its errors are one line and name what was meant."""
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that gives a default where there is one, unless the text gives it itself."""
 
-    def __init__(self, **kwargs):
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs
-        )
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        is_said = action.default is None or action.default is False or "default:" in text
+        return text if is_said else super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser without abbreviations; its errors are one line and name what was meant.
+
+    Args:
+        wrong: what to raise over wrong arguments; without it, a line is printed, and it exits.
+    """
+
+    def __init__(self, wrong: type[Exception] | None = None, **kwargs):
+        super().__init__(allow_abbrev=False, formatter_class=_Help, **kwargs)
+        self._wrong = wrong
 
     def parse_args(self, args: Sequence[str] | None = None, namespace=None):  # type: ignore[override]
         """Parses, or exits with 2 over an unknown flag."""
@@ -39,6 +51,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
-        """Prints one line and exits with 2."""
+        """Ends with one line: as an exception, or printed, with exit code 2."""
+        if self._wrong is not None:
+            raise self._wrong(f"{message}; see --help")
         say_error(self.prog, message)
         raise SystemExit(2)

@@ -8,7 +8,7 @@ import importlib.util
 from typing import Any
 
 from model.console.arguments import Parser, program
-from model.values import above_zero, positive, share_below_1
+from model.console.values import above_zero, positive, share_below_1
 
 # What a recipe starts from unless another value is given.
 DEFAULTS: dict[str, dict[str, Any]] = {

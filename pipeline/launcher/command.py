@@ -15,7 +15,9 @@ from typing import Any, NoReturn
 
 import psutil
 
+from model.console.arguments import Parser, program
 from model.console.terminal import ready_streams, say
+from pipeline import storage
 from pipeline.errors import NewsbeamError, one_line
 from pipeline.launcher.launch import is_stuck
 
@@ -38,6 +40,20 @@ def main(command: Callable[[list[str]], int]) -> NoReturn:
         report(one_line(error))
         code = code or STOPPED
     leave(code)
+
+
+def folder_parser(module: str, description: str | None) -> Parser:
+    """The parser of a command on a folder that is there: with `--output` and `--verbose`."""
+    parser = Parser(prog=program(module), description=description)
+    parser.add_argument(
+        "--output",
+        type=storage.supported,
+        metavar="DIR",
+        required=True,
+        help="the folder that was the run's --output",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
+    return parser
 
 
 def run_command(command: Callable[[list[str]], int], argv: list[str] | None = None) -> int:

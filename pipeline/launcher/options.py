@@ -1,13 +1,12 @@
 """The command line of scoring, beside all of Beam's own options."""
 
 import argparse
-from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.console.arguments import program
+from model.console.arguments import Parser, program
+from model.console.values import certainty, positive, promise, share
 from model.engines.choose import PRECISIONS
-from model.values import certainty, positive, promise, share
 from pipeline import storage
 from pipeline.corpus.columns.names import split_entries, split_names
 from pipeline.errors import UsageError
@@ -140,13 +139,6 @@ class ScoreOptions(NewsbeamOptions):
         add_preset_argument(parser)
 
 
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises `UsageError` where argparse would print and exit."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
-
-
 def parse(
     own: type[NewsbeamOptions], argv: list[str], module: str, description: str
 ) -> tuple[argparse.Namespace, PipelineOptions]:
@@ -159,10 +151,10 @@ def parse(
     Raises:
         UsageError: for a value that doesn't fit, or a flag that neither we nor Beam know.
     """
-    parser = _Parser(
+    parser = Parser(
+        UsageError,
         prog=program(module),
         description=description,
-        allow_abbrev=False,
         epilog="Beam's own options are taken too: --runner, --temp_location, --direct_num_workers "
         "and so on; see the Beam documentation of the runner.",
     )

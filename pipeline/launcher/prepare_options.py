@@ -2,7 +2,7 @@
 
 import argparse
 
-from model.values import positive
+from model.console.values import positive
 from pipeline.launcher.shared_options import NewsbeamOptions, add_corpus_arguments
 
 

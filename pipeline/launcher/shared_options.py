@@ -5,7 +5,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from model.values import positive, row_count
+from model.console.values import positive, row_count
 from pipeline import storage
 from pipeline.corpus.columns.names import split_names
 from pipeline.corpus.formats.registry import FORMATS

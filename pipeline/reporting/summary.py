@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from model.console.terminal import say
+from model.console.text_table import text_table
 from pipeline import storage
 from pipeline.layout import REPORT
 from pipeline.reporting.findings import (
@@ -14,7 +15,6 @@ from pipeline.reporting.findings import (
     of_the_promise,
     of_the_sets,
 )
-from pipeline.reporting.text_table import text_table
 
 ROWS = 8
 WIDTH = 44

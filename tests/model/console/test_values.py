@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from model import values
+from model.console import values
 
 
 @pytest.mark.parametrize(
