@@ -5,6 +5,7 @@ DIR/_claim                                                   the lock of whoever
 DIR/_work-<plan>/                                            a run that is not published yet:
     plan.json, plan-00001.json ...                           its plan, cut by the thousand inputs
     started.json, notes.json, merged.json                    notes on the way
+    counts.json                                              rows of the pieces of large files
     threshold.json                                           a cascade's, if it is to keep a promise
     000012-000003.parquet, 000012-000004.end.parquet         its checkpoints
     failed-*.json, worker-*                                  what its workers report
@@ -35,6 +36,7 @@ PLAN = "plan.json"
 STARTED = "started.json"
 LAUNCH_CONTEXT = "notes.json"
 MERGED = "merged.json"
+COUNTS = "counts.json"
 THRESHOLD = "threshold.json"
 SWAP_PREFIX = "swap-"
 SWAP_RECORD = "swap.json"

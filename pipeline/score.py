@@ -1,7 +1,8 @@
 """Scores a corpus with a bundle: `python -m pipeline.score --input ... --model ... --output ...`.
 
 The whole product: plan | read | tokenize | score | write | publish; with `--then` also rescore,
-with `--agreement` choose the threshold first, and with `--coverage` make label sets.
+with `--agreement` choose the threshold first, and with `--coverage` make label sets. Of large
+files, rows are counted before.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pipeline.launcher.table_target import check_table_options
 from pipeline.quality.drift import check_drift
 from pipeline.stages.choosing import ChooseThreshold
 from pipeline.stages.context import RunContext
+from pipeline.stages.counting import CountRows
 from pipeline.stages.covering import MakeLabelSets
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.publishing import PublishRun
@@ -30,8 +32,10 @@ from pipeline.stages.writing import WriteLabels
 def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     """The chain, from the plan to the manifest's path."""
     begin = pipeline
+    if context.counts:
+        begin = begin | "Count" >> CountRows(context)
     if context.chooses:
-        begin = pipeline | "Choose" >> ChooseThreshold(context)
+        begin = begin | "Choose" >> ChooseThreshold(context)
     scored = (
         begin
         | "Plan" >> PlanItems(context)

@@ -107,14 +107,18 @@ class WorkItem:
     Attributes:
         number: its place in the corpus, from 0.
         source: the source's number in the plan.
-        start: the first row.
-        rows: how many rows; None for all up to the end.
+        start: the first row; 0 of a piece whose rows aren't counted yet.
+        rows: how many rows; None for all up to the end, or where that isn't counted yet.
+        piece: its number among the pieces into which a source of unknown length is cut.
+        pieces: how many those are; 1 for a source that isn't.
     """
 
     number: int
     source: int
     start: int
     rows: int | None
+    piece: int = 0
+    pieces: int = 1
 
 
 @dataclass(frozen=True)

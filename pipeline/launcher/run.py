@@ -60,6 +60,7 @@ class Run:
             output=output,
             model=options.model,
             then=options.then,
+            counts=self._plan.has_pieces(),
             chooses=keeps_promise(self._plan.settings),
             covers=makes_sets(self._plan.settings),
             skip_bad_files=options.on_bad_file == "skip",

@@ -5,14 +5,17 @@ and for one that was continued. Of each file only the footer is read, and that o
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from pipeline import storage
-from pipeline.corpus.planning.plan import Plan
+from pipeline.corpus.planning.plan import Plan, rows_of
+from pipeline.corpus.sources import WorkItem
 from pipeline.layout import parse_checkpoint
 from pipeline.output.checkpoints import read_stats
+from pipeline.output.counts import settled_plan
 
 MOST_FOOTERS = 2000  # that one look reads
 AT_ONCE = 8
@@ -46,6 +49,8 @@ class FinishedWork:
 
     def __init__(self, plan: Plan, work: str):
         self._plan, self._work = plan, work
+        self._items: Sequence[WorkItem] = plan.items
+        self._is_settled = not plan.has_pieces()
         self._seen: set[str] = set()
         self._rows: dict[int, int] = {}  # by item
         self._tables: dict[int, int] = {}  # by item, how many
@@ -66,7 +71,10 @@ class FinishedWork:
             self._errors += errors
             if is_last:
                 self._last[number] = table
-        rows, total = sum(self._rows.values()), self._plan.rows()
+        if not self._is_settled:
+            with suppress(FileNotFoundError):  # rows of large files are still being counted
+                self._items, self._is_settled = settled_plan(self._plan, self._work), True
+        rows, total = sum(self._rows.values()), rows_of(self._items)
         if total is not None:
             return Done(rows, self._errors, total, rows / total if total else 1.0)
         return Done(rows, self._errors, None, self._share_of_bytes())
@@ -81,9 +89,9 @@ class FinishedWork:
 
     def _share_of_bytes(self) -> float:
         done = total = 0.0
-        for item in self._plan.items:
+        for item in self._items:
             source = self._plan.sources[item.source]
-            size = source.size
+            size = source.size // item.pieces  # which are of about the same size
             if item.rows is not None and source.rows:
                 size = round(source.size * item.rows / source.rows)
             total += size

@@ -26,7 +26,7 @@ from pipeline.stages.context import RunContext
 from pipeline.stages.languages import SelectLanguages
 from pipeline.stages.reading import PlanItems, ReadDocuments
 from pipeline.stages.rescoring import Model, answer, open_model
-from pipeline.stages.stage import StageDoFn
+from pipeline.stages.stage import StageDoFn, run_of
 from pipeline.worker.failures import report_failures
 
 TEXTS_AT_A_TIME = 512
@@ -35,15 +35,14 @@ WARM_UP = 32  # texts that are labelled before the clock runs: engines compile a
 
 @dataclass
 class ChooseThreshold(beam.PTransform):
-    """The pipeline's begin -> the run, once its threshold lies in the work folder."""
+    """The pipeline's begin, or the run -> the run, once its threshold lies in the work folder."""
 
     context: RunContext
 
-    def expand(self, begin: beam.Pipeline) -> beam.PCollection:
+    def expand(self, begin: beam.pvalue.PBegin | beam.PCollection) -> beam.PCollection:
         context = self.context
         return (
-            begin
-            | "Run" >> beam.Create([context], reshuffle=False)
+            run_of(begin, context)
             | "Unsettled" >> beam.Filter(_is_unsettled)
             | "Plan" >> PlanItems(context)
             | "Read" >> ReadDocuments(context)

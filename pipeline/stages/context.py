@@ -25,6 +25,7 @@ class RunContext:
         output: the folder that it publishes to.
         model: the bundle's path; of a preparation, there is none.
         then: the path of a cascade's second bundle.
+        counts: whether rows of large files are counted first, so that several workers read them.
         chooses: whether the cascade's threshold is chosen first, so that it keeps a promise.
         covers: whether rows get label sets.
         skip_bad_files: whether a file that can't be read to its end is listed and passed over.
@@ -35,6 +36,7 @@ class RunContext:
     output: str
     model: str = ""
     then: str | None = None
+    counts: bool = False
     chooses: bool = False
     covers: bool = False
     skip_bad_files: bool = False

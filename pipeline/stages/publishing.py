@@ -12,6 +12,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline import durable, layout, storage
+from pipeline.corpus.planning.plan import rows_of
 from pipeline.errors import NewsbeamError
 from pipeline.folders.folder import read_started
 from pipeline.folders.launch_context import read_notes
@@ -22,6 +23,7 @@ from pipeline.output.checks import (
     check_error_rate,
     complete_files,
 )
+from pipeline.output.counts import settled_plan
 from pipeline.output.manifest import guarded, manifest_of
 from pipeline.output.moves import TakenOverError
 from pipeline.output.parts import Part, described, is_packed, pack, plan_parts
@@ -98,7 +100,7 @@ def _plan_parts(merged: dict[str, Any], context: RunContext) -> Iterator[Part]:
         plan = context.plan
         if not context.skip_bad_files:
             check_bad_files(merged["bad_files"], work)
-        check_counts(plan, merged)
+        check_counts(merged, rows_of(settled_plan(plan, work)))
         check_error_rate(merged["stats"], context.max_error_rate)
         bad = {source: reason for source, (reason, _) in sorted(merged["bad_files"].items())}
         merged_file = storage.join(work, layout.MERGED)

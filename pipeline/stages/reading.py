@@ -10,14 +10,16 @@ import pyarrow as pa
 from pipeline.corpus.documents import Shard, document_schema
 from pipeline.corpus.fingerprint import check_unchanged
 from pipeline.corpus.formats.registry import FORMATS
+from pipeline.corpus.planning.pieces import read_part
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.saved_plan import stream_items
 from pipeline.corpus.sources import Columns, Rows, Source, WorkItem
 from pipeline.corpus.tables.view import read_view
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
+from pipeline.output.counts import settled_items
 from pipeline.stages.context import RunContext
-from pipeline.stages.stage import StageDoFn, milliseconds_since
+from pipeline.stages.stage import StageDoFn, milliseconds_since, run_of
 from pipeline.stages.to_documents import to_documents
 from pipeline.worker.watchdog import register_worker
 
@@ -35,13 +37,12 @@ class PlanItems(beam.PTransform):
     context: RunContext
 
     def expand(self, begin: beam.pvalue.PBegin | beam.PCollection) -> beam.PCollection:
-        if isinstance(begin, beam.pvalue.PBegin):
-            begin |= "Run" >> beam.Create([self.context], reshuffle=False)
-        return begin | "Items" >> beam.FlatMap(_items) | "ShareOut" >> beam.Reshuffle()
+        run = run_of(begin, self.context)
+        return run | "Items" >> beam.FlatMap(_items) | "ShareOut" >> beam.Reshuffle()
 
 
 def _items(context: RunContext) -> Iterator[tuple[Source, WorkItem]]:
-    return stream_items(context.plan_path)
+    return settled_items(stream_items(context.plan_path), context.work)
 
 
 @dataclass
@@ -115,13 +116,13 @@ def read_source(
 
 def _rows(plan: Plan, source: Source, item: WorkItem, columns: Columns) -> Iterator[Rows]:
     """What a source's format reads; of a table's file, as the table sees it."""
+    if source.view is None:
+        return read_part(source, item, columns, plan.reading)
 
     def read(start: int, rows: int | None, wanted: Columns) -> Iterator[Rows]:
         reader = FORMATS[source.format].reader
         return reader.read(source.path, start, rows, wanted, plan.reading, source.size)
 
-    if source.view is None:
-        return read(item.start, item.rows, columns)
     return read_view(source.view, read, item.start, item.rows, columns)
 
 

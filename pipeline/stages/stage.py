@@ -56,6 +56,13 @@ class StageDoFn(beam.DoFn):
         return measured
 
 
+def run_of(begin: beam.pvalue.PBegin | beam.PCollection, context: RunContext) -> beam.PCollection:
+    """The run as the one element of a collection: what a first step begins with, and hands on."""
+    if isinstance(begin, beam.PCollection):
+        return begin
+    return begin | "Run" >> beam.Create([context], reshuffle=False)
+
+
 def milliseconds_since(started: float) -> float:
     """The milliseconds since a time of `time.perf_counter`."""
     return (time.perf_counter() - started) * 1000

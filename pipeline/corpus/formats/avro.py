@@ -1,8 +1,8 @@
 """Avro object container files (https://avro.apache.org/docs/), read block by block.
 
-The blocks don't say where they lie, so a file is one worker's. Fields whose type Arrow has no like
-of (a union of several types, a type within itself) are not offered. A file that is cut off exactly
-between two blocks looks whole.
+The blocks don't say where they lie, so whoever enters a file in its middle passes over those
+before, without decoding them. Fields whose type Arrow has no like of (a union of several types, a
+type within itself) are not offered. A file that is cut off exactly between two blocks looks whole.
 """
 
 import io
@@ -16,6 +16,7 @@ import zstandard
 
 from pipeline import storage
 from pipeline.corpus.formats.damage import damage_named
+from pipeline.corpus.formats.lines import Head
 from pipeline.corpus.nested import find_path, pick
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 
@@ -61,17 +62,18 @@ def read(
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all.
+    """Reads `rows` rows, or all, behind the first `start`, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read so far; all whole blocks before have been yielded.
     """
     names = columns.names()
     records: list[dict[str, Any]] = []
-    position = 0
+    position = -start  # of the next block, among the rows that are wanted
     bad: Exception | None = None
     with damage_named(path), storage.open_input(path) as stream:
-        reader = fastavro.block_reader(stream, handle_unicode_errors="surrogateescape")
+        content: Any = stream if file_size is None else Head(stream, file_size)
+        reader = fastavro.block_reader(content, handle_unicode_errors="surrogateescape")
         schema = _arrow_schema(reader.writer_schema)
         size = 0
         while rows is None or position < rows:
@@ -79,12 +81,15 @@ def read(
                 block = next(reader, None)
                 if block is None:
                     break
+                if position + block.num_records <= 0:
+                    position += block.num_records
+                    continue
                 more: list[Any] = list(block)
             except Exception as error:
                 bad = error
                 break
-            more = more[: None if rows is None else rows - position]
-            position += len(more)
+            first, position = position, position + len(more)
+            more = more[max(0, -first) : None if rows is None else max(0, rows - first)]
             size += block.size
             records += more
             if len(records) >= settings.shard_rows or size >= TABLE_BYTES:

@@ -34,7 +34,7 @@ DECODING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 def without_ending(path: str) -> str:
     """A file's name without the ending that says how it is compressed."""
-    return path[: -len(ending)] if (ending := _ending(path)) else path
+    return path[: -len(ending)] if (ending := ending_of(path)) else path
 
 
 def open_plain(path: str, stream: IO[bytes]) -> io.BufferedReader:
@@ -42,7 +42,7 @@ def open_plain(path: str, stream: IO[bytes]) -> io.BufferedReader:
 
     Reading raises one of `DECODING_ERRORS` where the content can't be decompressed any further.
     """
-    ending = _ending(path)
+    ending = ending_of(path)
     chunks = iter(lambda: stream.read(READ_BYTES), b"")
     if ending:
         chunks = decompress(chunks, DECOMPRESSORS[ending])
@@ -72,7 +72,8 @@ def read_some(stream: io.BufferedReader, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def _ending(path: str) -> str | None:
+def ending_of(path: str) -> str | None:
+    """The ending that says how a file is compressed; None of a plain one."""
     return next((ending for ending in ENDINGS if path.lower().endswith(ending)), None)
 
 

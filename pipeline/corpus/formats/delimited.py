@@ -10,12 +10,17 @@ import csv
 import sys
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 
 import pyarrow as pa
 
 from pipeline.corpus.documents import ENCODING, FIELDS, QUOTE
-from pipeline.corpus.formats.lines import Row, bad_bytes, gather_rows, read_lines
+from pipeline.corpus.formats.lines import (
+    Row,
+    bad_bytes,
+    gather_rows,
+    part_of,
+    read_lines,
+)
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError, UsageError
 
@@ -51,10 +56,10 @@ def read(
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
+    """Reads `rows` rows, or all, behind the first `start`, within `file_size`.
 
     Raises:
-        BadFileError: if it can't be read to its end.
+        BadFileError: if it can't be read so far.
     """
     records = read_records(read_lines(path, file_size))
     names = settings.csv_columns or (next(records, ([], None))[0] or ())
@@ -64,7 +69,7 @@ def read(
         wanted = [list(names).index(column) for column in columns.names()]
     except ValueError as problem:
         raise BadFileError(path, "its header has changed since the run was planned") from problem
-    checked = (_row(*record, len(names), wanted) for record in islice(records, rows))
+    checked = (_row(*record, len(names), wanted) for record in part_of(records, start, rows))
     yield from gather_rows(checked, columns.names(), settings.shard_rows)
 
 

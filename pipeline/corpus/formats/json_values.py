@@ -8,7 +8,6 @@ costs one row. Nothing between two commas is no row, as a blank line is none.
 import io
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from pipeline.corpus.formats.compression import before, read_some
 from pipeline.corpus.formats.jsonl import look_at, rows_of
@@ -17,6 +16,7 @@ from pipeline.corpus.formats.lines import (
     LINE_BYTES,
     lines_of,
     open_text,
+    part_of,
 )
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
@@ -44,12 +44,12 @@ def read(
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the file from its beginning (`start` is 0), `rows` rows or all, within `file_size`.
+    """Reads `rows` rows, or all, behind the first `start`, within `file_size`.
 
     Raises:
-        BadFileError: if it can't be read to its end.
+        BadFileError: if it can't be read so far.
     """
-    yield from rows_of(islice(read_values(path, file_size), rows), columns, settings)
+    yield from rows_of(part_of(read_values(path, file_size), start, rows), columns, settings)
 
 
 def read_values(path: str, size: int | None = None) -> Iterator[bytes]:

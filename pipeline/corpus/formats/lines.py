@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
-from typing import IO, Any
+from itertools import chain, islice
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 
@@ -20,20 +20,23 @@ TABLE_BYTES = 32 << 20  # of text gathered before rows are handed on, however fe
 
 
 @contextmanager
-def open_text(path: str, size: int | None = None) -> Iterator[io.BufferedReader]:
+def open_text(path: str, size: int | None = None, start: int = 0) -> Iterator[io.BufferedReader]:
     """Opens a text file, decompressed if its name says so.
 
     Args:
         path: the file.
         size: read only so many of its bytes: what was there when the run was planned, of a file
             that something still writes to.
+        start: the first byte to read, of a plain file.
 
     Raises:
         BadFileError: if it can't be opened, or in the block can't be read to its end.
     """
     try:
         with storage.open_input(path) as raw:
-            stream: Any = raw if size is None else _Head(raw, size)
+            if start:
+                raw.seek(start)
+            stream: Any = raw if size is None else Head(raw, size - start)
             yield open_plain(path, stream)
     except (OSError, *DECODING_ERRORS) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -57,22 +60,32 @@ def read_lines(path: str, size: int | None = None) -> Iterator[bytes]:
 
 def lines_of(path: str, text: io.BufferedReader) -> Iterator[bytes]:
     """The lines of a text that is open: see `read_lines`."""
-    first = text.readline(LINE_BYTES).removeprefix(BYTE_ORDER_MARK)
-    for line in chain([first], iter(partial(text.readline, LINE_BYTES), b"")):
+    lines = whole_lines(path, text)
+    yield from chain([next(lines, b"").removeprefix(BYTE_ORDER_MARK)], lines)
+
+
+def whole_lines(path: str, text: io.BufferedReader) -> Iterator[bytes]:
+    """The lines of a text from where it is on, byte for byte: see `read_lines`."""
+    for line in iter(partial(text.readline, LINE_BYTES), b""):
         if len(line) >= LINE_BYTES:
             raise BadFileError(path, f"it has a line of more than {LINE_BYTES >> 20} MB")
         yield line
 
 
-class _Head:
+class Head:
     """The first bytes of a stream."""
 
     def __init__(self, stream: IO[bytes], size: int):
         self._stream = stream
         self._left = size
 
-    def read(self, size: int) -> bytes:
-        content = self._stream.read(min(size, self._left))
+    def tell(self) -> int:
+        """Where the stream is."""
+        return self._stream.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads on, as streams do."""
+        content = self._stream.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(content)
         return content
 
@@ -84,6 +97,14 @@ def bad_bytes(content: bytes) -> str:
     except UnicodeDecodeError as error:
         return f"byte 0x{content[error.start]:02x} at offset {error.start} is not UTF-8"
     raise ValueError("the bytes are UTF-8")
+
+
+One = TypeVar("One")
+
+
+def part_of(rows: Iterator[One], start: int, count: int | None) -> Iterator[One]:
+    """`count` rows, or all, behind the first `start`."""
+    return islice(rows, start, None if count is None else start + count)
 
 
 # The values of a row's columns, or None and why there are none; and how large it is.

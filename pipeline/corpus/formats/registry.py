@@ -10,6 +10,7 @@ from pipeline.corpus.formats import (
     delimited,
     json_values,
     jsonl,
+    jsonl_pieces,
     orc,
     parquet,
     tfds,
@@ -17,6 +18,7 @@ from pipeline.corpus.formats import (
 from pipeline.corpus.formats.archives import warc
 from pipeline.corpus.formats.compression import without_ending
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
+from pipeline.errors import BadFileError
 
 
 class Reader(Protocol):
@@ -43,7 +45,8 @@ class Reader(Protocol):
 
         Args:
             path: the input.
-            start: the first row; 0 where `inspect` doesn't say how many rows there are.
+            start: the first row. What is before it is passed over as cheaply as may be; it is 0 for
+                a format that neither says in `inspect` how many rows there are nor `is_shared`.
             rows: how many; None for all up to the end.
             columns: which columns; those with dots in their names may lie inside others.
             settings: what a person said of the input.
@@ -52,6 +55,31 @@ class Reader(Protocol):
         Raises:
             BadFileError: if it can't be read so far.
         """
+
+
+class Piecewise(Protocol):
+    """What a format's module has whose plain files can be entered anywhere."""
+
+    def count(
+        self, path: str, begin: int, end: int, size: int, /
+    ) -> tuple[int, BadFileError | None]:
+        """Counts the rows that begin in a stretch of a file's first `size` bytes.
+
+        Returns:
+            How many, and why they can't be read to their end, if so.
+        """
+
+    def read_from(
+        self,
+        path: str,
+        begin: int,
+        rows: int | None,
+        columns: Columns,
+        settings: ReadSettings,
+        size: int,
+        /,
+    ) -> Iterator[Rows]:
+        """Reads the rows that begin at byte `begin` or behind it: see `Reader.read`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,8 @@ class Format:
         members: of the names of a folder's files, those that are to be read, if the folder is one
             that the format makes; else None.
         is_text: whether files may be compressed, which another ending behind their own says.
+        is_shared: whether several workers may read a large file, each from its own row on.
+        pieces: the module by which a plain file's rows are found from any byte on, if there is one.
         may_grow: whether a file is still the same one if something was added at its end. Not so
             with a footer.
     """
@@ -76,18 +106,27 @@ class Format:
     files: Callable[[str, ReadSettings], list[str]] | None = None
     members: Callable[[list[str]], list[str] | None] | None = None
     is_text: bool = False
+    is_shared: bool = False
+    pieces: Piecewise | None = None
     may_grow: bool = False
 
 
 FORMATS = {
     "parquet": Format(parquet, (".parquet", ".pq")),
-    "csv": Format(delimited, (".csv",), is_text=True, may_grow=True),
-    "jsonl": Format(jsonl, (".jsonl", ".ndjson"), is_text=True, may_grow=True),
-    "json": Format(json_values, (".json",), is_text=True),
+    "csv": Format(delimited, (".csv",), is_text=True, is_shared=True, may_grow=True),
+    "jsonl": Format(
+        jsonl,
+        (".jsonl", ".ndjson"),
+        is_text=True,
+        is_shared=True,
+        pieces=jsonl_pieces,
+        may_grow=True,
+    ),
+    "json": Format(json_values, (".json",), is_text=True, is_shared=True),
     "orc": Format(orc, (".orc",)),
-    "avro": Format(avro, (".avro",)),
+    "avro": Format(avro, (".avro",), is_shared=True),
     "arrow": Format(arrow_ipc, (".arrow", ".feather", ".ipc"), members=arrow_ipc.members),
-    "warc": Format(warc, (".warc", ".warc.gz")),
+    "warc": Format(warc, (".warc", ".warc.gz"), is_shared=True),
     "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
 }
 

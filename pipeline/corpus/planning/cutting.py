@@ -1,10 +1,13 @@
-"""How the work is cut: the ranges of each input that a worker reads in one go."""
+"""How the work is cut: small enough to share out evenly, large enough to be worth an item."""
 
 import math
+from itertools import pairwise
 
+from pipeline.corpus.formats.compression import ending_of
 from pipeline.corpus.formats.registry import FORMATS
-from pipeline.corpus.sources import Columns, Facts, ReadSettings, Source, WorkItem
-from pipeline.errors import BadFileError, UsageError
+from pipeline.corpus.planning.pieces import count_rows, entry
+from pipeline.corpus.sources import Facts, ReadSettings, Source, WorkItem
+from pipeline.errors import UsageError
 
 TABLES_PER_ITEM = 8  # a Parquet item is small enough to share out, large enough to be worth it
 ITEM_SECONDS = 600.0  # and no longer to score than this, or the last worker runs alone for hours
@@ -13,6 +16,14 @@ FEWEST_ROWS = 1024
 # the range. That may take a twentieth of what it then takes to score the item.
 DECODE_SECONDS = 1e-6  # a row
 DECODED_AGAIN = 1 / 20
+# So it is with files that are read from their beginning to find a row: all bytes before it are
+# decompressed and cut into rows. What that takes a core, by how they are compressed:
+PASSED_BYTE_SECONDS = {None: 4e-9, ".gz": 15e-9, ".bz2": 150e-9, ".xz": 60e-9, ".zst": 10e-9}
+PASSED_ROW_SECONDS = 2e-6
+LARGE_BYTES = 8 << 20  # a smaller file is one item
+HEAD_BYTES = 1 << 20  # by which the rows of a large one are estimated
+
+Range = tuple[int, int | None]
 
 
 def cut(
@@ -23,35 +34,40 @@ def cut(
     on_bad_file: str,
     row_seconds: float,
 ) -> list[WorkItem]:
-    """Cuts the inputs into work items, up to a limit of rows over all of them.
+    """Cuts inputs into work items.
 
     Args:
         sources: the inputs.
-        facts: what is in each.
+        facts: what is known of each.
         reading: what the formats must know.
         limit: take only so many rows.
         on_bad_file: `fail` or `skip`.
         row_seconds: about how long a row takes to score; 0 if that isn't known.
 
     Raises:
-        UsageError: if rows must be counted for the limit, and an input can't be read.
+        UsageError: for an input that can't be read up to the limit.
     """
     items: list[WorkItem] = []
     left = limit
     for number, (source, fact) in enumerate(zip(sources, facts, strict=True)):
         rows = fact.rows
         if left is not None:
-            count, bad = (rows, None) if rows is not None else _count(source, reading, left)
+            count, bad = (rows, None) if rows is not None else count_rows(source, reading, left)
             if bad is not None and on_bad_file == "fail":
                 raise UsageError(str(bad)) from bad
             rows = min(left, count) if bad is None else None  # read on, to report why it ends
             left -= min(left, count)
-        if fact.rows is None:
-            ranges = [(0, rows)]  # a text file can't be entered in its middle
+        pieces = 1
+        if fact.rows is not None:
+            parts = ranges_of(rows or 0, fact.shards, reading.shard_rows, row_seconds)
+        elif rows is not None:
+            parts = _shares(rows, _workers(source, rows, reading, row_seconds))
         else:
-            ranges = ranges_of(rows or 0, fact.shards, reading.shard_rows, row_seconds)
-        for start, length in ranges:
-            items.append(WorkItem(len(items), number, start, length))
+            pieces = _pieces(source, reading, row_seconds) if left is None else 1
+            parts = [(0, None)] * pieces
+        for piece, (start, length) in enumerate(parts):
+            place = (piece, pieces) if pieces > 1 else (0, 1)
+            items.append(WorkItem(len(items), number, start, length, *place))
         if left == 0:
             break
     return items
@@ -59,18 +75,25 @@ def cut(
 
 def ranges_of(
     rows: int, shards: list[int] | None, shard_rows: int, row_seconds: float
-) -> list[tuple[int, int | None]]:
-    """Start and length of the parts of one source; an empty source is one part of no rows."""
-    ranges: list[tuple[int, int | None]] = []
+) -> list[Range]:
+    """Start and length of the parts of one source; an empty source is one part of no rows.
+
+    Args:
+        rows: that are wanted of it.
+        shards: rows of each part that is best read by itself; None for the whole.
+        shard_rows: of a Table.
+        row_seconds: about how long a row takes to score; 0 if that isn't known.
+    """
+    found: list[Range] = []
     start = 0
     for length in shards or [rows]:
         most = _item_rows(length, shard_rows, row_seconds)
         end = min(start + length, rows)
         while start < end:
             step = min(most, end - start)
-            ranges.append((start, step))
+            found.append((start, step))
             start += step
-    return ranges or [(0, 0)]
+    return found or [(0, 0)]
 
 
 def _item_rows(length: int, shard_rows: int, row_seconds: float) -> int:
@@ -85,13 +108,39 @@ def _item_rows(length: int, shard_rows: int, row_seconds: float) -> int:
     return max(min(most, in_time), worth_it)
 
 
-def _count(source: Source, reading: ReadSettings, most: int) -> tuple[int, BadFileError | None]:
-    """Counts the rows of a text file, up to `most`; and says why it can't be read so far, if so."""
-    reader = FORMATS[source.format].reader
-    count = 0
-    try:
-        for stretch in reader.read(source.path, 0, most, Columns(()), reading, source.size):
-            count += stretch.num_rows
-    except BadFileError as error:
-        return count, error
-    return count, None
+def _shares(rows: int, workers: int) -> list[Range]:
+    """Even shares of a known number of rows."""
+    starts = [rows * worker // workers for worker in range(workers + 1)]
+    return [(start, end - start) for start, end in pairwise(starts)]
+
+
+def _pieces(source: Source, reading: ReadSettings, row_seconds: float) -> int:
+    """Into how many pieces a file is cut whose rows aren't known."""
+    if not _is_large(source, row_seconds):
+        return 1
+    head = min(HEAD_BYTES, source.size)
+    seen, _ = count_rows(source, reading, size=head)  # that ends in its middle, and is bad
+    expected = seen * source.size // head
+    if entry(source) is not None:
+        return max(1, math.ceil(expected / _item_rows(0, reading.shard_rows, row_seconds)))
+    return _workers(source, expected, reading, row_seconds)
+
+
+def _workers(source: Source, rows: int, reading: ReadSettings, row_seconds: float) -> int:
+    """How many may read a file from its beginning, each to its own part.
+
+    To count the rows takes one pass, and those before a part half a pass on average. So N workers
+    take (N + 1) / 2 passes beyond the one that all is read by.
+    """
+    if not rows or not _is_large(source, row_seconds):
+        return 1
+    byte_seconds = PASSED_BYTE_SECONDS[ending_of(source.path)]
+    one_pass = source.size * byte_seconds + rows * PASSED_ROW_SECONDS
+    worth_it = int(2 * rows * row_seconds * DECODED_AGAIN / one_pass) - 1
+    wanted = math.ceil(rows / _item_rows(0, reading.shard_rows, row_seconds))
+    return max(1, min(wanted, worth_it))
+
+
+def _is_large(source: Source, row_seconds: float) -> bool:
+    is_shared = FORMATS[source.format].is_shared
+    return is_shared and source.size >= LARGE_BYTES and row_seconds > 0

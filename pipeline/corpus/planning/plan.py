@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,10 +71,19 @@ class Plan:
         text = json.dumps(self.identity(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def has_pieces(self) -> bool:
+        """Whether a source is cut into pieces whose rows must be counted."""
+        return any(item.pieces > 1 for item in self.items)
+
     def rows(self) -> int | None:
         """The rows of all sources together, if that is known."""
-        counts = [item.rows for item in self.items]
-        return None if None in counts else sum(c for c in counts if c is not None)
+        return rows_of(self.items)
+
+
+def rows_of(items: Iterable[WorkItem]) -> int | None:
+    """The rows of work items together, if all of them are known."""
+    counts = [item.rows for item in items]
+    return None if None in counts else sum(c for c in counts if c is not None)
 
 
 def is_cascade(settings: dict[str, Any]) -> bool:

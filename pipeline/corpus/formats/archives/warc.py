@@ -6,8 +6,9 @@ a record that can't be read is one row in error, and reading goes on at the next
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import IO, cast
 
 import pyarrow as pa
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
@@ -23,7 +24,7 @@ from pipeline.corpus.formats.archives.warc_records import (
 )
 from pipeline.corpus.formats.archives.web_page import article
 from pipeline.corpus.formats.compression import DECODING_ERRORS
-from pipeline.corpus.formats.lines import gather_rows
+from pipeline.corpus.formats.lines import Head, gather_rows
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
@@ -56,13 +57,14 @@ def read(
     settings: ReadSettings,
     file_size: int | None = None,
 ) -> Iterator[Rows]:
-    """Reads the archive from its beginning (`start` is 0), `rows` responses or all.
+    """Reads `rows` responses, or all, behind the first `start`, within `file_size`.
 
     Raises:
         BadFileError: if it can't be read to its end, after what came before.
     """
     names = columns.names()
-    found = ((pick(row, names), error, size) for row, error, size in _responses(path))
+    responses = _responses(path, start, file_size, with_page=bool(names))
+    found = ((pick(row, names), error, size) for row, error, size in responses)
     yield from gather_rows(islice(found, rows), names, settings.shard_rows)
 
 
@@ -71,27 +73,38 @@ def pick(row: dict[str, str | None], names: list[str]) -> list[str | None]:
     return [row.get(name) for name in names]
 
 
-def _responses(path: str) -> Iterator[tuple[dict[str, str | None], str | None, int]]:
+Response = tuple[dict[str, str | None], str | None, int]
+
+
+def _responses(path: str, start: int, size: int | None, with_page: bool) -> Iterator[Response]:
+    """The rows behind the first `start`, of which no page is looked at."""
+    number = 0
     try:
         with storage.open_input(path) as stream:
-            for content in split(path, stream):
+            for content in split(
+                path, stream if size is None else cast(IO[bytes], Head(stream, size))
+            ):
                 if isinstance(content, DamagedRecord):
-                    yield {}, f"{RECORD}: {content}", 0
+                    found: Iterable[Response] = [({}, f"{RECORD}: {content}", 0)]
                 else:
-                    yield from _of_record(content)
+                    found = _of_record(content, with_page and number >= start)
+                for response in found:
+                    if number >= start:
+                        yield response
+                    number += 1
     except (OSError, TruncatedArchive, *DECODING_ERRORS) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadFileError(path, reason) from error
 
 
-def _of_record(content: bytes) -> Iterator[tuple[dict[str, str | None], str | None, int]]:
+def _of_record(content: bytes, with_page: bool) -> Iterator[Response]:
     """The row of a record, if it is a response."""
     if b"response" not in content[:1024].lower():
         return
     try:
         records = ArchiveIterator(io.BytesIO(content), record_types=WarcRecordType.response)
         for record in islice(records, 1):
-            yield (*to_row(record), len(content))
+            yield (*(to_row(record) if with_page else ({}, None)), len(content))
     except Exception as error:  # whatever its parser raises, the others get their rows
         yield {}, f"{RECORD}: {str(error).strip() or type(error).__name__}", 0
 
