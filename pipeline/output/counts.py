@@ -8,7 +8,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline import layout, storage
+from pipeline import durable, layout, storage
 from pipeline.corpus.planning.pieces import Counted, settled
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.sources import Source, WorkItem
@@ -40,7 +40,7 @@ def save_counts(counts: Iterable[PieceCount], work: str) -> None:
     by_source: dict[int, Counted] = {}
     for one in sorted(counts):
         by_source.setdefault(one.source, []).append((one.rows, one.reason))
-    storage.create_json(_path(work), by_source)
+    durable.create_json(_path(work), by_source)
 
 
 def settled_items(

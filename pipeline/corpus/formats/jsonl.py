@@ -5,19 +5,16 @@ Strings come out as they are, other values as JSON text, absent ones as null; a 
 rows. A line that holds anything but one JSON object (RFC 8259) is a row in error.
 """
 
-import json
-import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
-from pipeline.corpus.documents import ENCODING, JSON
+from pipeline.corpus.documents import JSON
+from pipeline.corpus.formats.json_text import UnusableError, as_text, as_value, parse_line
 from pipeline.corpus.formats.lines import (
     Row,
-    bad_bytes,
     gather_rows,
     part_of,
     read_lines,
@@ -88,16 +85,16 @@ def rows_of(texts: Iterator[bytes], columns: Columns, settings: ReadSettings) ->
     Raises:
         BadFileError: as `texts` does, after what came before.
     """
-    ways: list[tuple[str, str, Callable[[Any], str | None]]] = []
     if not columns.names():  # who only counts rows needn't parse them
         yield from gather_rows((([], None, len(text)) for text in texts), [], settings.shard_rows)
         return
+    ways: list[tuple[str, str, Callable[[Any], str | None]]] = []
     for name in columns.names():
         is_text = name in columns.text
         if name in columns.values():
-            ways.append((name, name, _value))
+            ways.append((name, name, as_value))
         if is_text:
-            ways.append((name, AS_TEXT + name if name in columns.values() else name, _text))
+            ways.append((name, AS_TEXT + name if name in columns.values() else name, as_text))
     parsed = (_row(text, ways) for text in texts)
     yield from gather_rows(parsed, [name for _, name, _ in ways], settings.shard_rows)
 
@@ -108,105 +105,5 @@ def _row(line: bytes, ways: list[tuple[str, str, Callable[[Any], str | None]]]) 
         return None, error, len(line)
     try:
         return [write(get(value, name)) for name, _, write in ways], None, len(line)
-    except _UnusableError as problem:
+    except UnusableError as problem:
         return None, f"{JSON}: {problem}", len(line)
-
-
-def parse_line(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
-    """Parses one line.
-
-    Returns:
-        The object and None, or None and the reason why there is none.
-    """
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            return None, f"{ENCODING}: {bad_bytes(line)}"
-        value = _lenient(line)
-        if value is None:
-            return None, f"{JSON}: {error}"
-    if isinstance(value, _Unusable):
-        return None, f"{JSON}: {value.reason}"
-    if not isinstance(value, dict):
-        return None, f"{JSON}: the line is {_KINDS[type(value)]}, not an object"
-    return value, None
-
-
-class _UnusableError(ValueError):
-    """A value that is used cannot be written as text."""
-
-
-class _Unusable:
-    """In the place of a value that JSON allows and nobody can use."""
-
-    def __init__(self, reason: str):
-        self.reason = reason
-
-
-def _lenient(line: bytes) -> Any:
-    """Parses what is JSON by the letter: numbers beyond a double's range, half surrogate pairs.
-
-    They matter only where they are used, so there is an `_Unusable` in their place.
-    """
-    try:
-        return _usable(json.loads(line.decode(), parse_constant=_refuse_constant))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _usable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _usable(inner) for key, inner in value.items() if _is_text(key)}
-    if isinstance(value, list):
-        return [_usable(inner) for inner in value]
-    if isinstance(value, str) and not _is_text(value):
-        return _Unusable("a string has half of a surrogate pair")
-    if isinstance(value, float) and math.isinf(value):
-        return _Unusable("a number is beyond the range of a double")
-    return value
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_KINDS = {
-    list: "an array",
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a truth value",
-    type(None): "null",
-}
-
-
-def _text(value: Any) -> str | None:
-    """A value as a text to be labelled: strings, paragraphs as lines, other values as JSON text."""
-    if isinstance(value, list) and all(isinstance(one, str | None) for one in value):
-        return "\n".join(one for one in value if one is not None)
-    return _value(value)
-
-
-def _value(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, _Unusable):
-        raise _UnusableError(value.reason)
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
-        try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_value)
-        except RecursionError as error:
-            raise _UnusableError("a value is nested too deep") from error
