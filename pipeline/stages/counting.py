@@ -53,7 +53,7 @@ class _Count(StageDoFn):
         rows, bad = count_piece(source, item, self.context.plan.reading)
         if bad is not None and not self.context.skip_bad_files:
             raise bad
-        yield PieceCount(item.source, item.piece, rows, bad and bad.reason)
+        yield PieceCount(item.source, item.piece, rows, None if bad is None else bad.reason)
 
 
 def _save(counts: list[PieceCount], context: RunContext) -> RunContext:
