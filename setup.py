@@ -45,6 +45,7 @@ setup(
         "apache-beam[gcp]>=2.77,<2.78",
         "deltalake>=1.6,<2",
         "fastavro>=1.13",
+        "importlib_resources>=6",  # tensorflow-datasets imports it, and doesn't say so
         "keras>=3.15,<4",
         "keras-hub>=0.32,<0.33",
         "numpy>=2.1,<3",

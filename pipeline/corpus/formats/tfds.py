@@ -1,11 +1,12 @@
-"""TensorFlow Datasets: `tfds:NAME/SPLIT`, NAME as TFDS takes it (with config and version).
+"""TensorFlow Datasets: `tfds:NAME/SPLIT`, NAME and SPLIT as TFDS takes them.
 
-The data set must have been prepared; nothing is downloaded. A class label comes out under its
-name. Features other than scalars of text, numbers and class labels are not offered.
+So NAME may have config and version, and SPLIT may be `test[:10%]` or `train+test`. The data set
+must have been prepared; nothing is downloaded. A class label comes out under its name. Features
+other than scalars of text, numbers and class labels are not offered.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,24 +18,41 @@ PREFIX = "tfds:"
 BATCH_ROWS = 1024
 
 
+class Stretch(NamedTuple):
+    """Rows of a split that lie in one file.
+
+    Attributes:
+        split: its name.
+        file: number of the file among the split's.
+        start: the first row, counted in the split.
+        end: behind the last.
+    """
+
+    split: str
+    file: int
+    start: int
+    end: int
+
+
 def inspect(path: str, settings: ReadSettings) -> Facts:
     """Looks the split up in the data set's description.
 
     Raises:
         UsageError: if there is no such data set or split on the disk.
     """
-    builder, split = _open(path, settings)
-    info = builder.info.splits[split]
+    builder, stretches = _open(path, settings)
     features = sorted(builder.info.features.items())  # TFDS keeps no order
     fields = [(name, _arrow_type(feature)) for name, feature in features]
     schema = pa.schema([(name, kind) for name, kind in fields if kind is not None])
-    return Facts(schema, info.num_examples, list(info.shard_lengths))
+    lengths = [stretch.end - stretch.start for stretch in stretches]
+    return Facts(schema, sum(lengths), lengths)
 
 
 def files(path: str, settings: ReadSettings) -> list[str]:
-    """The files in which the split lies, for fingerprints."""
-    builder, split = _open(path, settings)
-    return [str(file) for file in builder.info.splits[split].filepaths]
+    """The files in which the rows lie, for fingerprints."""
+    builder, stretches = _open(path, settings)
+    splits = builder.info.splits
+    return list(dict.fromkeys(str(splits[one.split].filepaths[one.file]) for one in stretches))
 
 
 def read(
@@ -51,33 +69,45 @@ def read(
         BadFileError: if a shard can't be read to its end.
     """
     assert rows is not None  # the description always has them
-    if not rows:
-        return
     import tensorflow_datasets as tfds
 
-    builder, split = _open(path, settings)
-    part = tfds.core.ReadInstruction(split, from_=start, to=start + rows, unit="abs")
+    builder, stretches = _open(path, settings)
     features = builder.info.features
     names = columns.names()
     count = 0
     try:
-        dataset = builder.as_dataset(
-            split=part,
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-        )
-        for batch in tfds.as_numpy(dataset.batch(BATCH_ROWS)):
-            arrays = [_array(batch[column], features[column]) for column in names]
-            length = len(next(iter(batch.values())))
-            count += length
-            yield Rows(pa.Table.from_arrays(arrays, names=names))
+        for part in _part(stretches, start, rows):
+            dataset = builder.as_dataset(
+                split=tfds.core.ReadInstruction(
+                    part.split, from_=part.start, to=part.end, unit="abs"
+                ),
+                shuffle_files=False,
+                read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+            )
+            for batch in tfds.as_numpy(dataset.batch(BATCH_ROWS)):
+                arrays = [_array(batch[column], features[column]) for column in names]
+                length = len(next(iter(batch.values())))
+                count += length
+                yield Rows(pa.Table.from_arrays(arrays, names=names))
     except Exception as error:  # TensorFlow has no common class for damaged records
         raise BadFileError(path, str(error).split("\n")[0]) from error
     if count != rows:
         raise BadFileError(path, f"{count} of {rows} rows could be read")
 
 
-def _open(path: str, settings: ReadSettings) -> tuple[Any, str]:
+def _part(stretches: list[Stretch], start: int, rows: int) -> Iterator[Stretch]:
+    """Of stretches one behind the other, `rows` rows from row `start` on."""
+    before = 0
+    for one in stretches:
+        first = one.start + max(start - before, 0)
+        last = min(one.end, one.start + start + rows - before)
+        if first < last:
+            yield one._replace(start=first, end=last)
+        before += one.end - one.start
+
+
+def _open(path: str, settings: ReadSettings) -> tuple[Any, list[Stretch]]:
+    """The data set, and where the rows that are meant lie."""
     import tensorflow_datasets as tfds
 
     name, _, split = path.removeprefix(PREFIX).rpartition("/")
@@ -89,12 +119,35 @@ def _open(path: str, settings: ReadSettings) -> tuple[Any, str]:
         builder = tfds.builder(name, data_dir=where)
     except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:
         raise UsageError(f"there is no TFDS data set {name} in {place}") from error
-    if not builder.info.splits:
-        raise UsageError(f"the TFDS data set {name} is not prepared in {place}; run 'tfds build'")
-    if split not in builder.info.splits:
-        known = ", ".join(sorted(builder.info.splits))
-        raise UsageError(f"the TFDS data set {name} has no split {split}, only: {known}")
-    return builder, split
+    splits = builder.info.splits
+    if not splits:
+        data_dir = f", data_dir={where!r}" if where else ""
+        raise UsageError(
+            f"the TFDS data set {name} is not prepared in {place}; do so by python -c "
+            f'"import tensorflow_datasets as tfds; tfds.load({name!r}{data_dir})"'
+        )
+    try:
+        meant = tfds.core.ReadInstruction.from_spec(split).to_absolute(splits)
+    except (ValueError, NotImplementedError) as error:
+        known = ", ".join(sorted(splits))
+        raise UsageError(
+            f"the TFDS data set {name} has no split {split}, only: {known}; and parts of these, "
+            f"such as {min(splits)}[:10%]"
+        ) from error
+    return builder, [one for part in meant for one in _stretches(part, splits)]
+
+
+def _stretches(part: Any, splits: Any) -> Iterator[Stretch]:
+    """The rows of one of TFDS' absolute instructions, file by file."""
+    lengths = splits[part.splitname].shard_lengths
+    start = part.from_ or 0
+    end = sum(lengths) if part.to is None else part.to
+    before = 0
+    for file, length in enumerate(lengths):
+        first, last = max(start, before), min(end, before + length)
+        if first < last:
+            yield Stretch(part.splitname, file, first, last)
+        before += length
 
 
 def _arrow_type(feature: Any) -> pa.DataType | None:
