@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.launcher.command import folder_parser, main
 from pipeline.layout import DIGEST_CHARACTERS
 from pipeline.output.checkpoints import find_checkpoints
-from pipeline.output.published import readable_manifest
+from pipeline.output.published import readable_manifest, table_of
 from pipeline.output.work import work_folders
 from pipeline.reporting.runs_page import write_series
 
@@ -26,7 +26,7 @@ def list_runs(output: str) -> list[dict[str, Any]]:
     Returns:
         For each run `bundle` (short digest), `run` (name; `-` for a plain one), `state`
         (`published`, or `unfinished` with how far it came), `inputs`, `rows`, `errors`, `seconds`,
-        `finished`; None for what is not known yet.
+        `finished`, `table`; None for what is not known yet.
     """
     return [one for run in layout.runs_in(output) for one in describe(*run)]
 
@@ -45,6 +45,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
                 "errors": manifest["in_error"],
                 "seconds": manifest["seconds"],
                 "finished": manifest["finished"],
+                "table": table_of(manifest),
             }
         ]
     unfinished = []
@@ -65,6 +66,7 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
                 "errors": None,
                 "seconds": None,
                 "finished": None,
+                "table": None,
             }
         )
     return unfinished
@@ -73,7 +75,8 @@ def describe(path: str, run: str, bundle: str | None) -> list[dict[str, Any]]:
 def as_lines(runs: list[dict[str, Any]]) -> list[str]:
     """The runs as a table for people."""
     shown = [{**run, "duration": _duration(run["seconds"])} for run in runs]
-    return text_table(COLUMNS, [[_cell(run[name]) for name in COLUMNS] for run in shown], RIGHT)
+    columns = (*COLUMNS, "table") if any(run.get("table") for run in runs) else COLUMNS
+    return text_table(columns, [[_cell(run[name]) for name in columns] for run in shown], RIGHT)
 
 
 def _cell(value: Any) -> str:

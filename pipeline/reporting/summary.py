@@ -9,6 +9,7 @@ from model.console.terminal import say
 from model.console.text_table import text_table
 from pipeline import storage
 from pipeline.layout import REPORT
+from pipeline.output.published import table_of
 from pipeline.reporting.findings import (
     of_a_failing_model,
     of_the_cascade,
@@ -32,8 +33,8 @@ def print_summary(output: str, manifest: dict[str, Any], seconds: float | None) 
     for line in (*first_rows(output, manifest), *_counts(manifest, seconds), *_quality(manifest)):
         say(line)
     say(f"labels lie in {storage.join(output, 'part-*.parquet')}")
-    if (table := manifest.get("table")) is not None:
-        say(f"they are in the table {table['name']}{_partitions(table, manifest['rows'])}")
+    if (table := table_of(manifest)) is not None:
+        say(f"they are in the table {table}{_partitions(manifest['table'], manifest['rows'])}")
     if storage.exists(report := storage.join(output, REPORT)):
         say(f"the report lies in {report}")
 

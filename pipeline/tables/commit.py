@@ -90,6 +90,7 @@ def is_in(table: Opened, change: Change, name: TableName) -> bool:
         return False
     there = table.run_in(change.run.slot)
     if there not in (None, change.run.number):
+        table.clear(change.attempt, set())  # which nobody can commit any more
         raise SlotTakenError(f"another run has gone into {name.latest} in the place of this one")
     return there is not None
 

@@ -9,7 +9,7 @@ from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.table import TableProperties
 from pyiceberg.transforms import DayTransform
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, one_line
 from pipeline.table_names import TableName
 from pipeline.tables.iceberg_version import WHOLE_BOUNDS, Iceberg
 from pipeline.tables.partitions import PartitionColumn
@@ -22,13 +22,18 @@ def catalog_of(name: TableName) -> Catalog:
     Raises:
         UsageError: if pyiceberg's configuration has none of that name.
     """
-    try:
-        return load_catalog(name.catalog)
-    except Exception as error:  # each kind of catalogue has its own
-        raise UsageError(
-            f"the catalogue {name.catalog} of {name} can't be opened: {error}; pyiceberg reads "
-            f".pyiceberg.yaml and PYICEBERG_CATALOG__{name.catalog.upper()}__URI"
-        ) from error
+    for is_last in (False, True):
+        try:
+            return load_catalog(name.catalog)
+        except Exception as error:  # each kind of catalogue has its own
+            # Of two that open a new catalogue of SQLite at a time, one fails to make its tables.
+            if is_last:
+                raise UsageError(
+                    f"the catalogue {name.catalog} of {name} can't be opened: {one_line(error)}; "
+                    f"pyiceberg reads .pyiceberg.yaml and "
+                    f"PYICEBERG_CATALOG__{name.catalog.upper()}__URI"
+                ) from error
+    raise AssertionError  # never
 
 
 def open_iceberg(name: TableName) -> Iceberg | None:

@@ -1,9 +1,13 @@
 """A run's files below a table's root, in a folder of the attempt's own.
 
-The folder begins with `_`, so that no vacuum takes for rubbish what is not committed yet, and its
-name is the attempt's, so that no file is ever written over one that a table refers to. On one disk
-a file gets a second name, if the format takes it as it is; else it is copied. What becomes of the
-output folder, which another run may overwrite, no longer matters to the table.
+The folder's name is the attempt's, so no file is ever written over one that a table refers to.
+Where the table takes a file as it is, and it lies on the same disk, it only gets a second name;
+else it is copied. What becomes of the output folder, which another run may overwrite, then no
+longer matters to the table.
+
+A vacuum deletes what the table doesn't refer to if that is older than some days. That is right for
+files that another run has replaced. What is not committed yet, it leaves alone, since its time is
+that of its being put there, however long ago a run that died had packed it.
 """
 
 import functools
@@ -16,7 +20,7 @@ from typing import IO
 from pipeline import durable, objects, storage
 from pipeline.tables.change import NewFile
 
-FOLDER = "_newsbeam"
+FOLDER = "newsbeam"
 AT_ONCE = 8  # files that are put in their place at a time
 
 Write = Callable[[IO[bytes], IO[bytes]], None]
@@ -85,6 +89,7 @@ def clear(root: str, attempt: str, kept: set[str]) -> None:
 
 def _write(source: str, target: str, write: Write) -> None:
     if storage.exists(target):
+        _touch(target)
         return  # this attempt has put it there: whole, as all that has this name
     with (
         storage.open_input(source) as stream,
@@ -98,18 +103,23 @@ def _give(source: str, target: str) -> None:
         _give_object(source, target)
         return
     target = storage.local_path(target)
-    if storage.is_local(source):
-        try:
+    try:
+        if storage.is_local(source):
             os.link(storage.local_path(source), target)
-            return
-        except FileExistsError:
-            return  # this attempt has put it there: whole, as all that has this name
-        except FileNotFoundError:
-            raise
-        except OSError:  # another disk, or one without links
-            if os.path.exists(target):
-                return
-    _copy(source, target)
+    except FileExistsError:
+        pass  # this attempt has put it there: whole, as all that has this name
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or one without links
+        pass
+    if not os.path.exists(target):
+        _copy(source, target)
+    _touch(target)
+
+
+def _touch(target: str) -> None:
+    if storage.is_local(target):
+        os.utime(storage.local_path(target))
 
 
 def _give_object(source: str, target: str) -> None:

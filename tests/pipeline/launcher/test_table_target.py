@@ -10,6 +10,7 @@ import pytest
 from fakes import write_jsonl
 from outputs import manifest, rows
 from pipeline.launcher.command import run_command
+from pipeline.runs import runs
 from pipeline.score import score
 
 
@@ -37,7 +38,10 @@ def keys(table: pa.Table | pl.DataFrame) -> list[tuple[str, int]]:
         (["--table", "delta:{0}/labels"], "would take the runs in {0}/labels for rubbish; use"),
         (["--table", "delta:{0}"], "use --output {0}/_runs, or a folder outside of the table"),
         (["--table", "delta:{0}/labels/t"], "lies in the output folder {0}/labels"),
-        (["--table", "delta:{0}/news"], "is no Delta table and holds something else (a.jsonl)"),
+        (["--table", "delta:{0}/news"], "{0}/news lies in the table's folder {0}/news"),
+        (["--table", "iceberg:nowhere.news.t"], "the catalogue nowhere of iceberg:nowhere.news.t"),
+        (["--partition_by", "section"], "--partition_by goes with --table"),
+        (["--table", "delta:{0}/t", "--drop_deleted_inputs"], "goes with --incremental"),
     ],
 )
 def test_wrong_use_writes_nothing(night, tmp_path, capsys, more, reason):
@@ -57,6 +61,21 @@ def test_a_run_goes_into_a_table_once(night, tmp_path, capsys):
         read = pl.read_delta(f"{tmp_path}/t")
         assert keys(read) == keys(rows(tmp_path / "labels"))
     assert read.columns == rows(tmp_path / "labels").column_names
+    assert f"Its rows are in the table <bdi><code>{table}</code></bdi>." in (
+        (tmp_path / "labels" / "_report.html").read_text()
+    )
+    assert run_command(runs, ["--output", f"{tmp_path}/labels"]) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert header.split()[-1] == "table"
+    assert line.split()[-1] == table
+
+
+def test_a_table_below_the_input_is_no_input(night, tmp_path, capsys):
+    table = ["--table", f"delta:{tmp_path}/news/labels", "--incremental"]
+    for said in ("40 rows read", "passed over: the table's folder"):
+        assert night(*table) == 0
+        assert said in capsys.readouterr().out
+    assert len(pl.read_delta(f"{tmp_path}/news/labels")) == 40
 
 
 def test_a_run_from_before_goes_into_the_table(night, tmp_path, capsys):

@@ -73,6 +73,7 @@ def test_rows_beside_those_that_go_are_written_anew_in_the_same_commit(place, la
     assert lake.commits_so_far() == commits + 1
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_at_any_step_is_made_up_for_by_the_next(place, lake, begin, monkeypatch):
     seen = set()
     for step in range(1, 200):
@@ -112,6 +113,7 @@ def test_a_run_that_dies_at_any_step_is_made_up_for_by_the_next(place, lake, beg
     assert seen == {(False, False), (True, False), (True, True)}
 
 
+@pytest.mark.slow
 def test_the_first_run_dies_at_any_step(place, lake, begin, monkeypatch):
     """Where there is no table yet."""
     for step in range(1, 200):
@@ -136,10 +138,11 @@ def test_the_first_run_dies_at_any_step(place, lake, begin, monkeypatch):
     assert step > 20
 
 
+@pytest.mark.slow
 def test_killed_at_random_and_retried(place, lake, begin, monkeypatch, pytestconfig):
     """Over a series of runs, each of which is killed again and again."""
     draw = random.Random(7)
-    kills = pytestconfig.getoption("--kills") * 100 // 30
+    kills = max(100, pytestconfig.getoption("--kills"))
     killed = night = 0
     expected: dict[str, list] = {}
     while killed < kills:

@@ -1,11 +1,13 @@
 """What is Delta Lake's own: vacuums, types, folders that become tables."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+import toy_runs
 from other_writers import DeltaLake
 from pipeline.errors import UsageError
 from pipeline.tables.formats import check_table, table_to_write
@@ -34,20 +36,43 @@ def test_a_table_that_takes_no_commits_is_said_at_once(place, lake):
         run.publish()
 
 
-def test_what_lies_in_the_table_is_nothing_that_a_vacuum_deletes(place, lake):
-    root = place / "table"
-    ToyRun(place, FIRST, f"delta:{root}", output="table/_runs/labels").publish()
-    ToyRun(place, SECOND, f"delta:{root}", output="table/_runs/other", bundle="b").publish()
-    for full in (True, False):
-        listed = DeltaTable(root).vacuum(
-            0, dry_run=True, enforce_retention_duration=False, full=full
-        )
-        live = {Path(uri).name for uri in DeltaTable(root).file_uris()}
-        assert not [path for path in listed if "_runs" in path]
-        assert not [path for path in listed if Path(path).parent.name in live]
-    DeltaTable(root).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+WEEKS_AGO = 1_000_000_000
+
+
+def test_a_vacuum_takes_what_was_replaced_and_nothing_else(place, lake):
+    ToyRun(place, FIRST, lake.name, output="table/_runs/labels").publish()
+    ToyRun(place, SECOND, lake.name, output="table/_runs/other", bundle="b").publish()
+    rows = lake.rows()
+    table, at_once = DeltaTable(lake.root), {"enforce_retention_duration": False, "dry_run": False}
+    for full in (False, True):
+        deleted = table.vacuum(0, full=full, **at_once)
+        # The part of b.csv that the second run has replaced: its attempt's folder knows it.
+        assert [Path(path).name for path in deleted] == ["part-00001-of-00002.parquet"]
+    assert lake.rows() == rows
+    assert (lake.root / "_runs" / "labels" / "_SUCCESS").exists()
+    assert (lake.root / "_runs" / "labels" / "part-00001-of-00002.parquet").exists()
+
+
+def test_a_vacuum_leaves_alone_what_is_not_committed_yet(place, lake, monkeypatch):
+    """Packed weeks ago by a run that died, and put in its place just now."""
+    ToyRun(place, FIRST, lake.name).publish()
+    run = ToyRun(place, SECOND, lake.name, output="other")
+    real = DeltaTable.create_write_transaction
+
+    def vacuum(*arguments, **named):
+        for part in place.glob("other/_work-*/part-*"):
+            assert part.stat().st_mtime > WEEKS_AGO  # the same file, under its second name
+        assert DeltaTable(lake.root).vacuum(full=True, dry_run=True) == []
+        return real(*arguments, **named)
+
+    def pack(part, path, real=toy_runs.described):
+        os.utime(path, (WEEKS_AGO, WEEKS_AGO))
+        return real(part, path)
+
+    monkeypatch.setattr(toy_runs, "described", pack)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", vacuum)
+    run.publish()
     assert len(lake.rows()) == 6
-    assert (root / "_runs" / "labels" / "_SUCCESS").exists()
 
 
 @pytest.mark.parametrize(
