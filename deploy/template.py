@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from model.console.values import certainty, positive, promise, row_count, share
-from pipeline.corpus.columns.names import split_entries, split_names
+from pipeline.corpus.columns.names import split_carried, split_names
 from pipeline.launcher.options import ScoreOptions
 
 REQUIRED = ("input", "model", "output")
@@ -97,7 +97,7 @@ def _regex(name: str, action: argparse.Action) -> str:
         return r"^(0?\.0*[1-9][0-9]*|1(\.0*)?)$"
     if action.type is promise:
         return r"^0?\.0*[1-9][0-9]*$"
-    if action.type in (split_names, split_entries):
+    if action.type in (split_names, split_carried):
         return "^[^,]+(,[^,]+)*$"
     return "^.+$"
 

@@ -8,7 +8,7 @@ from model.console.arguments import Parser, program
 from model.console.values import certainty, positive, promise, share
 from model.engines.choose import PRECISIONS
 from pipeline import storage
-from pipeline.corpus.columns.names import split_entries, split_names
+from pipeline.corpus.columns.names import split_carried, split_names
 from pipeline.errors import UsageError
 from pipeline.launcher.beam_options import flags_of, parse_beam_options
 from pipeline.launcher.presets import add_preset_argument, apply_preset
@@ -113,7 +113,7 @@ class ScoreOptions(NewsbeamOptions):
         columns.add_argument(
             "--carry_columns",
             action="extend",
-            type=split_entries,
+            type=split_carried,
             default=[],
             metavar="A,B:NEW",
             help="columns to copy to the output, A:NEW under another name, or 'all'; repeatable, "

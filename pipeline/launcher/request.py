@@ -10,6 +10,7 @@ from model.engines.choose import choose_engine
 from model.engines.cost import row_seconds
 from model.engines.processor import has_gpu
 from model.label_sets import least_probability, read_scores
+from pipeline.corpus.columns.names import carried_as_written
 from pipeline.corpus.fingerprint import Fingerprints
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
@@ -26,7 +27,7 @@ from pipeline.worker.bundles import open_bundle
 ASKED = ("engine", "precision", "batch_tokens", "input_format")
 ENGINES = ("openvino", "tensorflow")
 # Options that change results, beside the text columns: an input is scored again if they differ.
-CHOSEN = ("id_column", "carry_columns", "gold_column", "csv_columns", "engine")
+CHOSEN = ("id_column", "gold_column", "csv_columns", "engine")
 
 
 def plan_run(
@@ -175,6 +176,7 @@ def chosen_options(
     return {
         "text_columns": options.text_columns or list(bundle.text_columns),
         **{name: getattr(options, name) for name in CHOSEN},
+        "carry_columns": [carried_as_written(entry) for entry in options.carry_columns],
         **cascade,
         **later,
     }

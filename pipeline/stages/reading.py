@@ -75,11 +75,6 @@ class _ReadDocuments(StageDoFn):
                 yield shard
 
 
-def read_item(plan: Plan, item: WorkItem, skip_bad_files: bool = False) -> Iterator[Shard]:
-    """Reads one work item of a plan: see `read_source`."""
-    yield from read_source(plan, plan.sources[item.source], item, skip_bad_files)
-
-
 def read_source(
     plan: Plan, source: Source, item: WorkItem, skip_bad_files: bool = False
 ) -> Iterator[Shard]:

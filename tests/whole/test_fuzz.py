@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
+from items import read_item
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import UsageError
-from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
+from items import read_item
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.documents import DICTIONARY
@@ -17,7 +18,6 @@ from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.output.checkpoints import find_checkpoints, read_stats, write_checkpoint
 from pipeline.output.parts import Part, pack
-from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
 
@@ -106,7 +106,7 @@ def test_rows_out_equal_rows_in(corpus, shard_rows, group_rows, has_key, batch_t
             ["one", "two"],
             {"bundle": "b", "version": "1", "max_tokens": 16},
             id_column="key" if has_key else None,
-            carry_columns=["x", "y:why"],
+            carry_columns=[("x", "x"), ("y", "why")],
             reading=ReadSettings(shard_rows),
         )
         scorer = Scorer(FakeEngine(), batch_tokens)

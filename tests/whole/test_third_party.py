@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import LABELS, FakeEngine, fake_tokenizer
+from items import read_item
 from model.engines.scorer import Scorer
 from outputs import ERROR_CODES
 from pipeline.corpus.formats.registry import FORMATS
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
 from pipeline.errors import BadFileError, NewsbeamError
-from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table, without_tokens
 from places import ROOT
@@ -32,7 +32,8 @@ def columns_of(path, kind: str) -> dict:
     texts = [f.name for f in facts.schema if pa.types.is_string(f.type) and f.name.strip()]
     texts += [f.name for f in facts.schema if pa.types.is_binary(f.type)]
     id_column = "id" if "id" in facts.schema.names else None
-    carried = [f"{name}:c{n}" for n, name in enumerate(facts.schema.names) if name != id_column]
+    names = enumerate(facts.schema.names)
+    carried = [(name, f"c{n}") for n, name in names if name != id_column]
     return {"text": (texts or facts.schema.names)[:1], "id_column": id_column, "carry": carried}
 
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipeline.corpus.columns.names import as_written, pair, shown
+from pipeline.corpus.columns.names import ALL, Carried, as_written, shown
 from pipeline.corpus.documents import document_schema, output_schema
 from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
-ALL = "all"
 SHOWN_NAMES = 30  # of the columns that there are, where one is missing
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -19,7 +18,7 @@ def choose_columns(
     inputs: list[tuple[str, Facts]],
     text: list[str],
     id_column: str | None,
-    carry: list[str],
+    carry: list[Carried],
     gold: str | None,
     extra: Sequence[str] = (),
     probabilities: str | None = None,
@@ -32,7 +31,7 @@ def choose_columns(
         inputs: path of each input, and what is in it.
         text: the text columns.
         id_column: the id column, if any.
-        carry: `name`, `name:new_name`, or `all`, which takes every column but the id.
+        carry: columns to copy; `all` takes every column but the id.
         gold: the column with the true label, if any.
         extra: columns that this run's output has, and not every run's.
         probabilities: the column with a teacher's probabilities, if any. An input that has it
@@ -56,9 +55,9 @@ def choose_columns(
 
 
 def _carry_pairs(
-    schemas: list[pa.Schema], carry: list[str], id_column: str | None
+    schemas: list[pa.Schema], carry: list[Carried], id_column: str | None
 ) -> list[tuple[str, str]]:
-    pairs = [pair(entry) for entry in carry if entry != ALL]
+    pairs = [entry for entry in carry if entry != ALL]
     if ALL not in carry:
         return pairs
     renamed = dict(pairs)  # one that is in no schema lies in another, or is reported as missing

@@ -5,9 +5,12 @@ quote within them is doubled: `"one, two"`, `"10:30":time`, `" title "`.
 """
 
 import re
+from typing import Literal
 
 from pipeline.errors import UsageError
 
+Carried = tuple[str, str] | Literal["all"]  # a column's old and new name, or all columns
+ALL: Literal["all"] = "all"
 SHOWN_CHARACTERS = 60
 _NEEDS_QUOTES = re.compile(r'[,:]|^\s|\s$|^"|^$')
 
@@ -17,12 +20,12 @@ def split_names(text: str) -> list[str]:
     return [_unquoted(part) for part in _split(text, ",")]
 
 
-def split_entries(text: str) -> list[str]:
-    """Splits `a,"b, c":new` at its commas; `pair` takes what comes out."""
-    return _split(text, ",")
+def split_carried(text: str) -> list[Carried]:
+    """Splits `a,"b, c":new,all` into pairs of old and new name, and `all`."""
+    return [ALL if part == ALL else _pair(part) for part in _split(text, ",")]
 
 
-def pair(entry: str) -> tuple[str, str]:
+def _pair(entry: str) -> tuple[str, str]:
     """Old and new name of `name:new`, or twice the same one of `name`."""
     name, *rest = _split(entry, ":", most=1)
     return _unquoted(name), _unquoted(rest[0]) if rest else _unquoted(name)
@@ -31,6 +34,14 @@ def pair(entry: str) -> tuple[str, str]:
 def as_written(name: str) -> str:
     """A name as a person must write it on the command line."""
     return '"' + name.replace('"', '""') + '"' if _NEEDS_QUOTES.search(name) else name
+
+
+def carried_as_written(entry: Carried) -> str:
+    """A carried column as a person writes it: `all`, `name` or `name:new`."""
+    if entry == ALL:
+        return ALL
+    old, new = map(as_written, entry)
+    return f'"{ALL}"' if old == new == ALL else old if old == new else f"{old}:{new}"
 
 
 def shown(names: list[str], most: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import objects, storage
 from pipeline.corpus.columns.choice import choose_columns
+from pipeline.corpus.columns.names import Carried
 from pipeline.corpus.columns.teachers import check_teachers, teachers_labels
 from pipeline.corpus.columns.types import unite
 from pipeline.corpus.fingerprint import Fingerprints, Seen, fingerprint_input
@@ -27,7 +28,7 @@ def make_plan(
     settings: dict[str, Any],
     *,
     id_column: str | None = None,
-    carry_columns: list[str] | None = None,
+    carry_columns: list[Carried] | None = None,
     gold_column: str | None = None,
     probabilities_column: str | None = None,
     reading: ReadSettings,
@@ -44,7 +45,7 @@ def make_plan(
         text_columns: the columns that are joined and labelled.
         settings: what else decides the result (bundle digest, engine, ...), as JSON values.
         id_column: the column that names a row.
-        carry_columns: columns to copy, each `name` or `name:new_name`, or `all`.
+        carry_columns: columns to copy, each its old and new name, or `all`.
         gold_column: the column with the true label.
         probabilities_column: the column with a teacher's probabilities, in the inputs that have it.
         reading: what the formats must know.

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes import FakeEngine, fake_tokenizer, write_jsonl
+from items import read_item
 from model.engines.scorer import Scorer
 from pipeline import durable
 from pipeline.corpus.planning.planner import make_plan
@@ -23,7 +24,6 @@ from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
 from pipeline.stages import publishing
 from pipeline.stages.context import RunContext
-from pipeline.stages.reading import read_item
 from pipeline.stages.scoring import score_table
 from pipeline.stages.tokenizing import tokenize_table
 from pipeline.storage import FileInfo

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from items import read_item
 from pipeline.corpus.documents import document_schema
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import Columns, ReadSettings, Rows, Source
-from pipeline.stages.reading import read_item
 from pipeline.stages.to_documents import to_documents
 
 

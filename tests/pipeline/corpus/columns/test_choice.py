@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.corpus.columns.choice import choose_columns
+from pipeline.corpus.columns.names import split_carried
 from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
@@ -12,7 +13,7 @@ NEWS = pa.schema([("id", pa.int32()), ("title", pa.large_string()), ("label", pa
 
 def choose(carry=(), text=("title",), id_column=None, gold=None, schemas=None):
     inputs = [(path, Facts(schema, None)) for path, schema in schemas or [("a", NEWS)]]
-    return choose_columns(inputs, list(text), id_column, list(carry), gold)
+    return choose_columns(inputs, list(text), id_column, split_carried(",".join(carry)), gold)
 
 
 def test_all_leaves_out_the_id_and_renames():

@@ -10,13 +10,13 @@ import random
 import pytest
 import zstandard
 
+from items import read_item
 from pipeline.corpus.formats import compression, lines
 from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain, without_ending
 from pipeline.corpus.formats.registry import FORMATS, by_ending
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError, UsageError
-from pipeline.stages.reading import read_item
 
 COMPRESSORS = {
     ".gz": gzip.compress,

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from pyarrow import orc as pa_orc
 
+from items import read_item
 from outputs import rows
 from pipeline.corpus.formats import arrow_ipc, avro, orc
 from pipeline.corpus.formats.registry import FORMATS
@@ -23,7 +24,6 @@ from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError, UsageError
 from pipeline.launcher.command import run_command
 from pipeline.score import score
-from pipeline.stages.reading import read_item
 
 SETTINGS = ReadSettings(shard_rows=100)
 AVRO_SCHEMA = {

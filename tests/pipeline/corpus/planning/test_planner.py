@@ -4,11 +4,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from items import read_item
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan
 from pipeline.corpus.sources import ReadSettings, WorkItem
 from pipeline.errors import UsageError
-from pipeline.stages.reading import read_item
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_limit_does_not_read_the_beginning_of_a_text_file_twice(tmp_path):
 
 
 def test_save_and_load(inputs, tmp_path):
-    plan = plan_of(inputs, carry_columns=["t:copy"], gold_column="n", id_column="t")
+    plan = plan_of(inputs, carry_columns=[("t", "copy")], gold_column="n", id_column="t")
     save_plan(plan, str(tmp_path / "plan.json"))
     assert load_plan(str(tmp_path / "plan.json")) == plan
 
