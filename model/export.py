@@ -14,6 +14,7 @@ from model.bundle.save import check_output, save_bundle
 from model.commands import import_keras, run_command
 from model.console.arguments import Parser, program
 from model.console.terminal import first_line, say
+from model.console.values import language_codes
 from model.training import weights
 
 
@@ -26,17 +27,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument(
         "--name", help="what to call the bundle; default: as in training, or as the output"
     )
+    flags.add_argument(
+        "--languages",
+        type=language_codes,
+        metavar="en,de",
+        help="the languages of the texts that it was trained on; default: as in training",
+    )
     options = flags.parse_args(arguments)
 
     def command() -> None:
-        saved = export(options.weights, options.prepared, options.output, options.name)
+        saved = export(
+            options.weights, options.prepared, options.output, options.name, options.languages
+        )
         trained_on = saved.training.get("device", "an unknown device")
         say(f"{saved.path}: {saved.name}, {len(saved.labels)} labels, trained on {trained_on}")
 
     return run_command("model.export", command)
 
 
-def export(weights_dir: str, prepared: str, output: str, name: str | None = None) -> Bundle:
+def export(
+    weights_dir: str,
+    prepared: str,
+    output: str,
+    name: str | None = None,
+    languages: list[str] | None = None,
+) -> Bundle:
     """Makes a bundle of what `model.train` wrote without TensorFlow.
 
     Args:
@@ -45,6 +60,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
         output: The bundle's folder.
         name: What to call the bundle; None keeps the name it was given in
             training; if it was given none, it is called as its folder.
+        languages: Of the texts that it was trained on; None keeps what was said in training.
 
     Raises:
         BundleError: A folder is not what it should be, or the two don't belong together.
@@ -73,7 +89,7 @@ def export(weights_dir: str, prepared: str, output: str, name: str | None = None
         prepared=prepared,
         network=network,
         spec=trained.model,
-        training=trained.training,
+        training={**trained.training, **({"languages": languages} if languages else {})},
         metrics=trained.metrics,
         name=name or trained.name or Path(output).name,
         profile=trained.profile,

@@ -103,6 +103,7 @@ def train(options: argparse.Namespace) -> None:
         model=spec,
         training={
             **settings,
+            **({"languages": options.languages} if options.languages else {}),
             "backend": backend,
             "device": device,
             "seconds": round(seconds, 1),

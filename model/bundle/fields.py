@@ -131,6 +131,7 @@ _WITHIN: dict[str, dict[str, Check]] = {
         "unknown_id": _is_whole,
     },
     "model": {"kind": _is_text},
+    "training": {"languages": lambda value: value is None or _are_names(value)},
 }
 _PROFILE: dict[str, Check] = {
     "rows": _is_whole,

@@ -1,6 +1,7 @@
 """Values of options, from what stands on the command line."""
 
 import argparse
+import re
 import sys
 
 MOST = (1 << 31) - 1  # what Arrow and the engines count in
@@ -62,6 +63,15 @@ def promise(text: str) -> float:
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 1")
     return number
+
+
+def language_codes(text: str) -> list[str]:
+    """Codes of languages, parted by commas, as options take them: sorted, each once."""
+    codes = sorted({code.strip().lower() for code in text.split(",")})
+    for code in codes:
+        if not re.fullmatch("[a-z]{2,3}", code):
+            raise argparse.ArgumentTypeError(f"{code!r} is no code of a language; en is English")
+    return codes
 
 
 def _number(text: str) -> float:

@@ -8,7 +8,7 @@ import importlib.util
 from typing import Any
 
 from model.console.arguments import Parser, program
-from model.console.values import above_zero, positive, share_below_1
+from model.console.values import above_zero, language_codes, positive, share_below_1
 
 # What a recipe starts from unless another value is given.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -75,6 +75,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
             type=share_below_1,
             help=f"for transformer: share of {what} that are dropped while training (default: 0.5)",
         )
+    flags.add_argument(
+        "--languages",
+        type=language_codes,
+        metavar="en,de",
+        help="the languages of the texts (ISO 639-1): the bundle names them, and a run's report "
+        "says how much of a corpus is in others",
+    )
     flags.add_argument("--seed", type=int, default=0, help="fixes the result")
     flags.add_argument(
         "--validation", type=share_below_1, default=0.1, help="share of texts to hold out"

@@ -3,9 +3,11 @@
 import math
 from typing import Any
 
+from pipeline.corpus.documents import LEFT_OUT
 from pipeline.quality.evaluation import wilson
 from pipeline.quality.lengths import of_long_texts
 from pipeline.reporting.humanize import count, percent, plural
+from pipeline.reporting.language_sections import of_other_languages
 
 # From which share on something is worth a sentence.
 MANY_ERRORS = 0.01
@@ -112,7 +114,8 @@ def of_a_failing_model(manifest: dict[str, Any]) -> list[str]:
 
 def _of_the_corpus(manifest: dict[str, Any]) -> list[str]:
     sentences = []
-    rows, in_error = manifest["rows"], manifest["in_error"]
+    rows, errors = manifest["rows"], manifest["stats"].get("errors", {})
+    in_error = manifest["in_error"] - sum(errors.get(code, 0) for code in LEFT_OUT)
     if not rows:
         sentences.append("The corpus has no rows.")
     elif in_error >= MANY_ERRORS * rows:
@@ -124,6 +127,8 @@ def _of_the_corpus(manifest: dict[str, Any]) -> list[str]:
     if manifest["bad_files"]:
         files = plural(len(manifest["bad_files"]), "file")
         sentences.append(f"{files} could not be read to the end; they are listed below.")
+    if others := of_other_languages(manifest):
+        sentences.append(f"{others}.")
     return sentences
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import durable, layout, storage
 from pipeline.output.published import table_of
-from pipeline.reporting import humanize, quality_sections, sections
+from pipeline.reporting import humanize, language_sections, quality_sections, sections
 from pipeline.reporting.findings import findings, of_the_cascade, of_the_promise
 
 MOST_ROWS = 50  # of a table in the page
@@ -61,7 +61,7 @@ def facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "label_sets": sections.label_sets(manifest),
         "confidence": quality_sections.confidence(stats),
         "lengths": quality_sections.lengths(stats, bundle),
-        "languages": sections.languages(manifest),
+        "languages": language_sections.languages(manifest),
         "evaluation": quality_sections.evaluation(manifest, bundle["labels"]),
         "errors": sections.errors(stats),
         "sources": sections.sources(stats),

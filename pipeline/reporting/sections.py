@@ -5,7 +5,6 @@ Each function takes what the manifest says and gives what its template shows.
 
 from typing import Any
 
-from pipeline.corpus.languages import language_name
 from pipeline.quality.example_rows import rows_of
 from pipeline.reporting import humanize
 
@@ -70,22 +69,6 @@ def errors(stats: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for code, rows in sorted(stats.get("errors", {}).items(), key=lambda pair: -pair[1])
     ]
-
-
-def languages(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    """The languages of the texts that were looked at; None of a run that looked at none."""
-    found = manifest["stats"].get("languages")
-    if not found:
-        return None
-    total = sum(found.values())
-    return {
-        "wanted": manifest["plan"]["settings"].get("languages", []),
-        "texts": total,
-        "rows": [
-            {"code": code, "name": language_name(code), "texts": texts, "share": texts / total}
-            for code, texts in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-        ],
-    }
 
 
 def sources(stats: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from pipeline.reporting.findings import (
     of_the_promise,
     of_the_sets,
 )
+from pipeline.reporting.language_sections import of_other_languages
 
 ROWS = 8
 WIDTH = 44
@@ -66,6 +67,8 @@ def _counts(manifest: dict[str, Any], seconds: float | None) -> Iterator[str]:
         yield f"agreement: {promise}"
     if sets := of_the_sets(manifest):
         yield f"label sets: {sets}"
+    if others := of_other_languages(manifest):
+        yield f"languages: {others}"
     if errors := stats.get("errors", {}):
         yield "errors: " + ", ".join(f"{code} {count:,}" for code, count in sorted(errors.items()))
     for bad in manifest["bad_files"]:

@@ -80,10 +80,11 @@ def test_the_bundle_is_the_network_and_says_how_it_was_trained(
 ):
     output = tmp_path / "bundle"
     arguments = f"--weights {toy_weights} --prepared {toy_bert_prepared} --output {output}"
-    assert export.main([*arguments.split(), "--name", "renamed"]) == 0
+    assert export.main([*arguments.split(), "--name", "renamed", "--languages", "en,de"]) == 0
     assert "renamed, 4 labels, trained on NVIDIA Toy" in capsys.readouterr().out
     saved = load_bundle(output)
-    assert saved.training == {"recipe": "finetune", "device": "NVIDIA Toy"}
+    languages = ["de", "en"]
+    assert saved.training == {"recipe": "finetune", "device": "NVIDIA Toy", "languages": languages}
     assert saved.metrics == {"validation": {"rows": 3, "accuracy": 1.0}}
     assert saved.labels == tuple(LABELS) and saved.max_tokens == 16
     _assert_serves(saved, build_network(saved.model), saved.weights_file)

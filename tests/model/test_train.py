@@ -38,7 +38,8 @@ def run(prepared, output, *more) -> int:
 @pytest.fixture(scope="module")
 def trained(toy_prepared, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "toy"
-    assert run(toy_prepared, output, "--logs", str(output.with_name("logs"))) == 0
+    logs = str(output.with_name("logs"))
+    assert run(toy_prepared, output, "--logs", logs, "--languages", "en") == 0
     return load_bundle(output)
 
 
@@ -48,6 +49,7 @@ def test_the_bundle_says_how_it_was_trained(trained, toy_prepared):
     assert trained.model["vocab_size"] == 10
     training = trained.training
     assert training["recipe"] == "scratch"
+    assert training["languages"] == ["en"]
     assert (training["epochs"], training["batch_size"], training["seed"]) == (3, 4, 0)
     assert training["device"] == "cpu"
     assert training["backend"] == "tensorflow"

@@ -17,6 +17,7 @@ from model.console import values
         (values.certainty, {"1": 1, "1e-9": 1e-9}, ["0", "1.01", "nan", "high"]),
         (values.above_zero, {"2": 2, "0.5": 0.5}, ["0", "inf", "nan", "hot"]),
         (values.promise, {"0.98": 0.98}, ["0", "1", "nan", "high"]),
+        (values.language_codes, {"en, DE,en": ["de", "en"]}, ["english", "e"]),
     ],
 )
 def test_what_is_taken_and_what_is_refused(kind, taken, refused):

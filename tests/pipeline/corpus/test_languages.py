@@ -1,5 +1,7 @@
 """Languages: sentences of news in a dozen languages, told by their beginnings; what is left out."""
 
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -104,3 +106,34 @@ def test_an_unknown_code_is_one_line(play, tmp_path, capsys):
         "newsbeam: --languages english: there is no such language code; en is English\n"
     )
     assert not (tmp_path / "labels").exists()
+
+
+def test_languages_that_the_bundle_was_not_trained_on_are_told(play, tmp_path, capsys):
+    lines = "".join(f'{{"title": "{text}", "description": ""}}\n' for text in SENTENCES.values())
+    (tmp_path / "news.jsonl").write_text(lines + '{"title": "ok", "description": ""}\n')
+    said, wrong = ["de", "en"], "english"
+    models = {}
+    for name, languages in (("unsaid", None), ("said", said), ("wrong", wrong)):
+        models[name] = fake_bundle(tmp_path / name)
+        described = json.loads((tmp_path / name / "bundle.json").read_text())
+        described["training"] = {"languages": languages} if languages else {}
+        (tmp_path / name / "bundle.json").write_text(json.dumps(described))
+
+    def run(name, *more):
+        where = ["--input", str(tmp_path / "news.jsonl"), "--output", str(tmp_path / "labels")]
+        return run_command(score, [*where, "--model", models[name], "--overwrite", *more])
+
+    assert run("unsaid") == 0
+    assert "languages:" not in capsys.readouterr().out
+    assert run("said") == 0
+    # Two of the fifteen are in the bundle's languages, one is in none that can be told.
+    told = "80.0% of a sample of 15 texts are in languages that the model was not trained on"
+    assert f"languages: {told} (Arabic, Spanish, French and others)" in capsys.readouterr().out
+    page = (tmp_path / "labels" / "_report.html").read_text()
+    assert told in page and "The model was trained on de, en; 80.0% of these texts" in page
+    assert run("said", "--languages", "en,de") == 0
+    assert told not in capsys.readouterr().out
+    page = (tmp_path / "labels" / "_report.html").read_text()
+    assert "something is wrong with the row" not in page  # they are left out on purpose
+    assert run("wrong") == 2
+    assert "training.languages" in capsys.readouterr().err
