@@ -11,7 +11,7 @@ says in its manifest which run's rows it replaces.
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline import layout, storage
 from pipeline.corpus.fingerprint import Fingerprints, fingerprint_input
@@ -19,31 +19,15 @@ from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.same_run import continued
 from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.corpus.sources import ReadSettings
+from pipeline.corpus.tables.tables import TABLE_FORMAT, Tables
 from pipeline.errors import BadFileError, UsageError
 from pipeline.folders import folder
-from pipeline.folders.refusals import unexpected_names
 from pipeline.folders.series import Series, place
+from pipeline.folders.table_series import Changes, changes, noted
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folders
 
 Inputs = list[tuple[str, str]]
-
-
-def check_root(root: str) -> None:
-    """Refuses an output folder that holds something else than series.
-
-    Raises:
-        UsageError: if it does.
-    """
-    names = [name for name in unexpected_names(root) if name != layout.FINGERPRINTS]
-    unexpected = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
-        storage.local_path(path) for path in work_folders(root)
-    ]
-    if unexpected:
-        raise UsageError(
-            f"{root} holds something else than incremental runs ({unexpected[0]}); "
-            f"use another --output"
-        )
 
 
 def known_fingerprints(root: str, verify: bool = False) -> Fingerprints:
@@ -53,9 +37,35 @@ def known_fingerprints(root: str, verify: bool = False) -> Fingerprints:
     return Fingerprints(os.path.join(storage.local_path(root), layout.FINGERPRINTS), verify)
 
 
+class Selected(NamedTuple):
+    """What must be done.
+
+    Attributes:
+        inputs: those that are new or changed, or that cannot be read (the plan decides on them).
+        replaces: by path of those that were scored before: whose `run` and `source` they replace.
+        tables: what has changed in each table, by its key.
+    """
+
+    inputs: Inputs
+    replaces: dict[str, dict[str, str]]
+    tables: dict[str, Changes]
+
+    def is_nothing(self) -> bool:
+        """Whether neither rows come nor go."""
+        return not self.inputs and not any(one.replaced for one in self.tables.values())
+
+    def kept(self) -> set[str]:
+        """Sources whose rows tables still have, though perhaps in other files."""
+        return {source for one in self.tables.values() for _, source in one.kept}
+
+
 def select(
-    inputs: Inputs, series: Series, reading: ReadSettings, fingerprints: Fingerprints
-) -> tuple[Inputs, dict[str, dict[str, str]]]:
+    inputs: Inputs,
+    series: Series,
+    reading: ReadSettings,
+    fingerprints: Fingerprints,
+    tables: Tables,
+) -> Selected:
     """Finds out what must be scored, without reading what is known.
 
     Args:
@@ -63,42 +73,54 @@ def select(
         series: the runs so far.
         reading: what the formats must know.
         fingerprints: of files.
-
-    Returns:
-        The inputs that are new or changed, or that cannot be read (the plan decides on them); and
-        by path, for each that was scored before, the `run` and `source` whose rows it replaces.
+        tables: those whose files are among the inputs.
     """
+
+    def look(path: str, kind: str) -> str | None:
+        try:
+            return tables.see(path, fingerprint_input(path, kind, reading, fingerprints)).digest
+        except (OSError, BadFileError):
+            return None
+
     done = series.done()
     chosen: Inputs = []
     replaces: dict[str, dict[str, str]] = {}
     with fingerprints:
+        changed = {
+            name: changes(tables, name, series, lambda path: look(path, TABLE_FORMAT))
+            for name in tables.versions()
+        }
+        new = {path for one in changed.values() for path in one.new}
         for path, kind in inputs:
+            if tables.has(path):
+                chosen += [(path, kind)] if path in new else []
+                continue
             before = done.get(place(path))
             if before is not None:
-                try:
-                    seen = fingerprint_input(path, kind, reading, fingerprints)
-                except (OSError, BadFileError):
-                    seen = None
-                wanted = (before.fingerprint, before.options)
-                if seen is not None and (seen.digest, series.options) == wanted:
+                digest = look(path, kind)
+                if (digest, series.options) == (before.fingerprint, before.options):
                     continue
-                if seen is not None:
+                if digest is not None:
                     replaces[path] = {"run": before.run, "source": before.source}
             chosen.append((path, kind))
-    return chosen, replaces
+    return Selected(chosen, replaces, changed)
 
 
 def notes_of(
-    series: Series, run: str, plan: Plan, replaces: dict[str, dict[str, str]]
+    series: Series, run: str, plan: Plan, selected: Selected, tables: Tables
 ) -> dict[str, Any]:
     """What a run's manifest says beside what every manifest does."""
-    about = {"run": run, "options": series.options, "working_folder": os.getcwd()}
-    used = [replaces[source.path] for source in plan.sources if source.path in replaces]
+    about: dict[str, Any] = {"run": run, "options": series.options, "working_folder": os.getcwd()}
+    scored = {source.path for source in plan.sources}
+    used = [replaced for path, replaced in selected.replaces.items() if path in scored]
+    for name, found in selected.tables.items():
+        about.setdefault("tables", {})[name] = noted(tables.versions()[name], found, scored)
+        used += [{"run": run, "source": source} for run, source in found.replaced]
     return {"series": about, "replaces": used}
 
 
 def dead_runs(
-    series: Series, plan_inputs: Callable[[Inputs], Plan]
+    series: Series, plan_again: Callable[[Plan], Plan]
 ) -> Iterator[tuple[str, Plan, dict[str, Any]]]:
     """Runs that died and can go on, since their inputs and options are still the same.
 
@@ -106,7 +128,7 @@ def dead_runs(
 
     Args:
         series: the runs.
-        plan_inputs: plans a run over some inputs, with the options of this one.
+        plan_again: plans the same inputs, tables at the same versions, with this run's options.
 
     Yields:
         Folder, plan, and notes for the manifest.
@@ -114,7 +136,7 @@ def dead_runs(
     for name, plan in _unpublished(series):
         path = series.run_folder(name)
         notes = _notes_of_dead(path)
-        going_on = _going_on(plan, plan_inputs)
+        going_on = _going_on(plan, plan_again)
         if going_on is None or notes.get("options") != series.options:
             folder.give_up(path)
         else:
@@ -138,12 +160,12 @@ def _unpublished(series: Series) -> list[tuple[str, Plan | None]]:
     return unfinished
 
 
-def _going_on(plan: Plan | None, plan_inputs: Callable[[Inputs], Plan]) -> Plan | None:
+def _going_on(plan: Plan | None, plan_again: Callable[[Plan], Plan]) -> Plan | None:
     """A dead run's plan, to go on by; None if its inputs or what is asked for are others now."""
     if plan is None:
         return None
     try:
-        again = plan_inputs([(source.path, source.format) for source in plan.sources])
+        again = plan_again(plan)
     except UsageError:
         return None
     return continued(plan, dataclasses.replace(again, skipped=plan.skipped))

@@ -8,7 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.folders.differences import differences
 from pipeline.output.parts import plan_of_part
 from pipeline.output.published import Published, named_parts
-from pipeline.output.work import work_folder
+from pipeline.output.work import work_folder, work_folders
 
 
 def unexpected_names(output: str) -> list[str]:
@@ -63,3 +63,20 @@ def refuse_another(output: str, plan: Plan, there: Published | None, works: list
     unexpected = unexpected_names(output)
     if unexpected:
         raise UsageError(f"{output} holds something else ({unexpected[0]}); {way_out}")
+
+
+def check_root(root: str) -> None:
+    """Refuses an output folder that holds something else than series.
+
+    Raises:
+        UsageError: if it does.
+    """
+    names = [name for name in unexpected_names(root) if name != layout.FINGERPRINTS]
+    unexpected = [name for name in names if not name.startswith(layout.SERIES_PREFIX)] + [
+        storage.local_path(path) for path in work_folders(root)
+    ]
+    if unexpected:
+        raise UsageError(
+            f"{root} holds something else than incremental runs ({unexpected[0]}); "
+            f"use another --output"
+        )

@@ -75,7 +75,7 @@ class Series:
 
         Those that were dropped from a table are scored again when they are there again.
         """
-        dropped = self._dropped()
+        dropped = self.dropped()
         return {path: done for path, done in self.scored().items() if dropped.get(path) != done.run}
 
     def gone(self, inputs: Iterable[str]) -> dict[str, Done]:
@@ -85,12 +85,12 @@ class Series:
 
     def note_dropped(self, gone: dict[str, Done]) -> None:
         """Notes that the rows of inputs leave the table, before they do."""
-        before = self._dropped()
+        before = self.dropped()
         dropped = {**before, **{path: done.run for path, done in gone.items()}}
         if dropped != before:
             durable.write_json(storage.join(self.path, layout.DROPPED), dropped)
 
-    def _dropped(self) -> dict[str, str]:
+    def dropped(self) -> dict[str, str]:
         """By `place`: the run of which an input's rows have left the table."""
         content = storage.read_if_there(storage.join(self.path, layout.DROPPED))
         return {} if content is None else json.loads(content)
@@ -98,18 +98,31 @@ class Series:
     def scored(self) -> dict[str, Done]:
         """The inputs that published runs have scored, by `place`; of each the latest time."""
         done_by_place: dict[str, Done] = {}
+        for run, manifest in self.manifests():
+            done_by_place.update(self.done_in(run, manifest))
+        return done_by_place
+
+    def manifests(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Names and manifests of the published runs, from the oldest to the latest.
+
+        Raises:
+            NewsbeamError: if somebody has changed one.
+        """
         for run in self.runs():
             manifest = readable_manifest(self.run_folder(run))
             if manifest is None:
                 continue
-            series = manifest.get("series", {})
-            if misfit(series, SERIES) is not None:
+            if misfit(manifest.get("series", {}), SERIES) is not None:
                 raise damaged_manifest(self.run_folder(run), "series")
-            for path, fingerprint in manifest["plan"]["sources"]:
+            yield run, manifest
+
+    def done_in(self, run: str, manifest: dict[str, Any]) -> Iterator[tuple[str, Done]]:
+        """The inputs that one run has scored, by `place`."""
+        series = manifest["series"]
+        for path, fingerprint in manifest["plan"]["sources"]:
+            if not gave_nothing(path, manifest):
                 done = Done(run, path, fingerprint, series["options"])
-                if not gave_nothing(path, manifest):
-                    done_by_place[place(path, series["working_folder"])] = done
-        return done_by_place
+                yield place(path, series["working_folder"]), done
 
 
 def all_series(root: str) -> Iterator[Series]:

@@ -12,12 +12,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from model.console.terminal import say
 from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.plan import Plan
-from pipeline.corpus.tables.tables import Tables
+from pipeline.corpus.tables.tables import Tables, noted_versions
 from pipeline.errors import UsageError
 from pipeline.folders import folder
 from pipeline.folders.incremental import (
+    Selected,
     Series,
-    check_root,
     dead_runs,
     known_fingerprints,
     notes_of,
@@ -25,12 +25,12 @@ from pipeline.folders.incremental import (
 )
 from pipeline.folders.overlap import apart
 from pipeline.folders.planned_tables import planned_versions
+from pipeline.folders.refusals import check_root
 from pipeline.folders.series import all_series
 from pipeline.launcher.launch import detaches
 from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
 from pipeline.launcher.run import Run
 from pipeline.launcher.table_target import TableTarget
-from pipeline.table_names import is_table
 from pipeline.worker.bundles import open_bundle
 
 
@@ -50,8 +50,6 @@ class Session:
         self.bundle = open_bundle(options.model)
         self.then = second_bundle(options, self.bundle)
         self.table = TableTarget(options) if options.table else None
-        if options.incremental and any(map(is_table, options.input)):
-            raise UsageError("--incremental does not go with tables yet; score a version at a time")
         self.tables = Tables(options.input)
         self.inputs = self._find(self.tables)
 
@@ -91,16 +89,17 @@ class Session:
         if self.table is not None:
             self.table.catch_up([series.run_folder(run) for run in series.runs()])
         were_dead = False
-        for path, plan, notes in dead_runs(series, self._plan):
+        for path, plan, notes in dead_runs(series, self._plan_again):
             were_dead = True
             yield self._run(path, plan, notes)
         if were_dead and detaches(self.beam_options):
             return  # what is new shows when these are published: the next run scores it
         known = known_fingerprints(root, self.options.verify_content)
-        new, replaces = select(self.inputs, series, read_settings(self.options), known)
-        gone = self._gone(root)
-        planned = self._plan(new) if new else None
-        if planned is None or not planned.sources:
+        reading = read_settings(self.options)
+        found = select(self.inputs, series, reading, known, self.tables)
+        gone = self._gone(root, found)
+        planned = None if found.is_nothing() else self._plan(found.inputs)
+        if planned is None or (found.inputs and not planned.sources):
             skipped = planned.skipped if planned else []
             for path, reason in skipped:
                 say(f"skipped: {path}: {reason}")
@@ -110,18 +109,24 @@ class Session:
                 self.table.drop(gone)
             return
         name = series.next_run()
-        notes = notes_of(series, name, planned, replaces)
+        notes = notes_of(series, name, planned, found, self.tables)
         if self.table is not None and gone:
             notes["table"] = {**self.table.note(), "dropped": gone}
         yield self._run(series.run_folder(name), planned, notes)
 
-    def _gone(self, root: str) -> list[str]:
+    def _plan_again(self, plan: Plan) -> Plan:
+        """What this command would do with the inputs of a run that died."""
+        inputs = [(source.path, source.format) for source in plan.sources]
+        return self._plan(inputs, Tables.at(noted_versions(plan.settings)))
+
+    def _gone(self, root: str, found: Selected) -> list[str]:
         """The deleted inputs whose rows are to leave the table, by every name that they had."""
         if not self.options.drop_deleted_inputs:
             return []
         names: set[str] = set()
+        here = [*(path for path, _ in self.inputs), *found.kept()]
         for series in all_series(root):  # an earlier bundle's rows may be in the table, too
-            gone = series.gone(path for path, _ in self.inputs)
+            gone = series.gone(here)
             series.note_dropped(gone)
             names |= {name for path, done in gone.items() for name in (path, done.source)}
         return sorted(names)

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.corpus.planning.plan import Plan
 from pipeline.quality.drift import drift
 from pipeline.quality.evaluation import coverage_facts, evaluate
+from pipeline.quality.stats import of_no_rows
 
 FORMAT = 1
 
@@ -42,7 +43,7 @@ def manifest_of(
     seconds = (
         datetime.datetime.fromisoformat(finished) - datetime.datetime.fromisoformat(started["time"])
     ).total_seconds()
-    stats, bundle = merged["stats"], notes["bundle"]
+    stats, bundle = {**of_no_rows(), **merged["stats"]}, notes["bundle"]
     rows, labelled = stats.get("rows", 0), stats.get("labelled", 0)
     bad = [*plan.skipped, *merged["bad_files"].items()]
     problems: list[str] = []

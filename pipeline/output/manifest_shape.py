@@ -16,6 +16,11 @@ PLAN = {
     "skipped": [TEXT],
 }
 SERIES = {"options": TEXT, "working_folder": TEXT}
+TABLE = {  # what a series notes of a table among its inputs
+    "version": COUNT,
+    "scored": [TEXT],
+    "moved": [{"files": [TEXT], "rows": [[TEXT]]}],
+}
 MANIFEST = {
     "started": TEXT,
     "finished": TEXT,

@@ -83,6 +83,11 @@ def shard_stats(
     return stats
 
 
+def of_no_rows() -> Stats:
+    """What readers of a manifest find of a run without rows."""
+    return {"rows": 0, "labelled": 0, "errors": {}, "sources": {}, "rows_by_label": {}}
+
+
 def merge(many: Iterable[Stats]) -> Stats:
     """Adds statistics up, in time that grows with what is added, not with the sum."""
     total: Stats = {}

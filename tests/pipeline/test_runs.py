@@ -64,3 +64,12 @@ def test_as_lines():
         "0123456789ab  20261122T031500Z  published      12  1,234,567      89   1:10:05  "
         "2026-11-22T04:25:05+00:00",
     ]
+
+
+def test_a_run_of_nothing_but_bad_files_can_be_read(tmp_path, fake, play, capsys):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
+    flags = ["--input", str(tmp_path / "a.parquet"), "--on_bad_file", "skip", "--model", fake]
+    argv = [*flags, "--output", str(tmp_path / "labels")]
+    assert run_command(score, argv) == 0
+    assert run_command(score, argv) == 0
+    assert "nothing to do" in capsys.readouterr().out

@@ -74,8 +74,9 @@ def make_plan(
             sources.append(Source(path, kind, seen.size, fact.rows, seen.digest, seen.modified_ns))
             facts.append(fact)
     looked_at = [(source.path, fact) for source, fact in zip(sources, facts, strict=True)]
+    known_columns = looked_at or tables.columns()  # rows may only have gone
     columns = choose_columns(
-        looked_at,
+        known_columns,
         text_columns,
         id_column,
         carry_columns or [],
@@ -97,7 +98,7 @@ def make_plan(
     return Plan(
         settings={**settings, "limit": limit, **tables.noted()},
         columns=columns,
-        schema=unite(looked_at, columns),
+        schema=unite(known_columns, columns),
         reading=reading,
         sources=sources,
         items=items,

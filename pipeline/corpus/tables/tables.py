@@ -52,6 +52,11 @@ class Tables:
         self._snapshots[key(name)] = snapshot
         self._files.update({file.path: (snapshot, file) for file in snapshot.files})
 
+    @classmethod
+    def at(cls, versions: Mapping[str, int]) -> "Tables":
+        """Tables by their keys, at these versions."""
+        return cls([f"{name}@{version}" for name, version in versions.items()])
+
     def versions(self) -> dict[str, int]:
         """The version of each table, by `key`: what a plan notes."""
         return {name: snapshot.version for name, snapshot in self._snapshots.items()}
@@ -69,6 +74,14 @@ class Tables:
         snapshot = self._snapshots[name]
         kind = KINDS[snapshot.name.kind]
         return kind.rewrites(snapshot.name, since, snapshot.version)
+
+    def has(self, path: str) -> bool:
+        """Whether an input is a table's file."""
+        return path in self._files
+
+    def columns(self) -> list[tuple[str, Facts]]:
+        """The tables themselves as inputs without rows, where nothing else says their columns."""
+        return [(str(one), Facts(one.columns(), 0)) for one in self._snapshots.values()]
 
     def has_deletes(self, path: str) -> bool:
         """Whether the table has less of a file than what lies in it."""

@@ -13,7 +13,7 @@ from outputs import manifest, rows
 from pages_of_docs import recipes
 from pipeline import durable
 from pipeline.errors import UsageError
-from pipeline.folders import incremental
+from pipeline.folders import incremental, refusals
 from pipeline.launcher.command import run_command
 from pipeline.score import score
 
@@ -254,7 +254,7 @@ def test_a_root_that_holds_something_else_is_refused(tmp_path, what):
     (tmp_path / what).parent.mkdir(exist_ok=True)
     (tmp_path / what).write_text("{}")
     with pytest.raises(UsageError, match="holds something else than incremental runs"):
-        incremental.check_root(str(tmp_path))
+        refusals.check_root(str(tmp_path))
 
 
 def test_flags_that_do_not_go_together(night, capsys):
