@@ -57,7 +57,7 @@ class Contender:
 
     Attributes:
         name: by which rows of the table call it.
-        what: what a reader is told it is.
+        what: what it is called in the table.
         program: `score` (that is us), a peer's name, or `import` (of TensorFlow, nothing else).
         model: `small`, `minilm` or `hugging_face`.
         corpus: what it labels.

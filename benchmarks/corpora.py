@@ -1,8 +1,5 @@
 """Corpora to measure on, made of AG News texts by a seed.
 
-    python -m benchmarks.corpora --agnews ../shared/data/agnews --output .cache/benchmarks \
-        --kind news --rows 100000
-
 Three kinds, all with the columns `id`, `title`, `description`:
 
 - `news`: rows drawn from the texts, the words of every row shuffled. No text stands twice, so that
@@ -15,9 +12,7 @@ A corpus is written in chunks of 131,072 rows, each from a seed of its own, so m
 with it, and a longer `news` begins with the rows of a shorter one.
 """
 
-import argparse
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -193,22 +188,3 @@ def _join(
     texts = pc.binary_join(lists, " ")
     even = pa.array(np.arange(0, len(texts), 2))
     return texts.take(even), texts.take(pc.add(even, 1))
-
-
-def main() -> int:
-    """Runs the command line; returns the exit code."""
-    flags = argparse.ArgumentParser(prog="benchmarks.corpora", description=__doc__)
-    flags.add_argument("--agnews", required=True)
-    flags.add_argument("--output", required=True, type=Path, help="the Parquet file to write")
-    flags.add_argument("--kind", choices=KINDS, default="news")
-    flags.add_argument("--rows", required=True, type=int)
-    flags.add_argument("--files", type=int, default=1, help="with several, --output is a folder")
-    flags.add_argument("--seed", type=int, default=0)
-    options = flags.parse_args()
-    words = Words.of_agnews(options.agnews)
-    write_corpus(words, options.kind, options.rows, options.output, options.files, options.seed)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

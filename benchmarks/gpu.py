@@ -123,15 +123,15 @@ def measure_network(spec: Mapping[str, Any], batch_size: int, steps: int) -> dic
 
     examples = draw_examples(spec, steps * batch_size)
     longest = spec["max_tokens"] if spec["kind"] == "transformer" else max(PIECES)
-    told = {"flops": document_flops(spec, examples.lengths)}
+    rates = {"flops": document_flops(spec, examples.lengths)}
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = finetune(build_network(spec), 4 * steps, 2e-5)
     for name, width in (("grouped", None), ("padded", longest)):
         batches = batches_of(examples, batch_size, width)
         train = functools.partial(network.fit, batches, shuffle=False, verbose=0)
-        told[f"train_{name}"] = _rate(len(examples), train)
-        told[f"score_{name}"] = _rate(len(examples), _scoring(network, batches))
-    return told
+        rates[f"train_{name}"] = _rate(len(examples), train)
+        rates[f"score_{name}"] = _rate(len(examples), _scoring(network, batches))
+    return rates
 
 
 def _scoring(network: Any, batches: Any) -> Callable[[], None]:
@@ -168,10 +168,10 @@ def table(card: str, rate: float, measured: Mapping[str, Mapping[str, float]]) -
         "share of the matrix rate |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for name, told in measured.items():
+    for name, rates in measured.items():
         for work, passes in (("train", 3), ("score", 1)):
-            grouped, padded = told[f"{work}_grouped"], told[f"{work}_padded"]
-            share = grouped * passes * told["flops"] / rate
+            grouped, padded = rates[f"{work}_grouped"], rates[f"{work}_padded"]
+            share = grouped * passes * rates["flops"] / rate
             lines.append(
                 f"| {name} | {work} | {grouped:,.0f} | {padded:,.0f} | {grouped / padded:.2f} | "
                 f"{share:.2f} |"

@@ -33,12 +33,12 @@ def measure(contender: Contender, settings: Settings) -> dict[str, Any]:
     environment = {**QUIET, "XDG_CACHE_HOME": str(folder / "cache")}
     is_ours = contender.program == "score"
     try:
-        told = run_process(
+        result = run_process(
             contender.command(settings, output), environment, output if is_ours else None
         )
         if is_ours:
-            told |= of_manifest(json.loads((output / "_manifest.json").read_text()))
-        return {"rows": contender.rows or contender.corpus.rows, **told}
+            result |= of_manifest(json.loads((output / "_manifest.json").read_text()))
+        return {"rows": contender.rows or contender.corpus.rows, **result}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -47,7 +47,7 @@ def of_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
     """What a run of ours says of itself: rows, engine, padding, accuracy and stages."""
     counts = manifest["stats"]["counts"]
     engine, precision, *_ = manifest["plan"]["settings"]["engine"]
-    told = {
+    result = {
         "rows": manifest["rows"],
         "engine": engine,
         "precision": precision,
@@ -55,5 +55,5 @@ def of_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         "stages_ms": {key: value for key, value in counts.items() if key.endswith("_ms")},
     }
     if manifest.get("evaluation"):
-        told["accuracy"] = manifest["evaluation"]["accuracy"]
-    return told
+        result["accuracy"] = manifest["evaluation"]["accuracy"]
+    return result

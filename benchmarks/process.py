@@ -70,8 +70,8 @@ def run_process(
             lines = errors.read().decode(errors="replace").strip().splitlines()
             raise Failed(f"exit code {code}: {lines[-1] if lines else 'no word'}")
         out.seek(0)
-        told = _last_object(out.read().decode(errors="replace"))
-    return {"seconds": seconds, **watcher.seen(), **told}
+        result = _last_object(out.read().decode(errors="replace"))
+    return {"seconds": seconds, **watcher.seen(), **result}
 
 
 def since_start() -> float:

@@ -40,8 +40,8 @@ def run_all(
         if contender.name in failed:
             continue
         try:
-            told = run(contender)
+            result = run(contender)
         except Failed as failure:
             failed.add(contender.name)
-            told = {"error": str(failure)}
-        keep({"contender": contender.name, "round": number, **told})
+            result = {"error": str(failure)}
+        keep({"contender": contender.name, "round": number, **result})

@@ -50,10 +50,10 @@ def supported(path: str) -> str:
     if "\0" in path or (scheme is not None and not path.partition("://")[2].strip("/")):
         raise UsageError(f"{path!r} names no file or folder")
     if scheme is None and path.startswith("~"):
-        found = os.path.expanduser(path)
-        if found == path:
+        home = os.path.expanduser(path)
+        if home == path:
             raise UsageError(f"{path}: there is no such user; a name that begins so needs ./ first")
-        return found
+        return home
     return path
 
 

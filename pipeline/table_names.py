@@ -63,8 +63,8 @@ def parse_table(text: str) -> TableName:
         raise UsageError(
             f"{text!r} names no table; tables are delta:URI or iceberg:CATALOG.NAMESPACE.TABLE"
         )
-    found = _VERSION.fullmatch(rest)
-    name, version = (found[1], int(found[2])) if found else (rest, None)
+    match = _VERSION.fullmatch(rest)
+    name, version = (match[1], int(match[2])) if match else (rest, None)
     if kind == DELTA and (not name.strip("/") or "\0" in name):
         raise UsageError(f"{text!r} names no Delta table: the folder or URI of its root is missing")
     if kind == ICEBERG and (len(parts := name.split(".")) < 3 or not all(parts)):

@@ -18,8 +18,8 @@ PEERS = ("bare_loop", "beam_idiom", "keras_padded", "machine", "transformers_pip
 def main() -> int:
     """Runs the command line; returns the exit code."""
     name, options = parse(PEERS, __doc__ or "")
-    told = importlib.import_module(f"benchmarks.peers.{name}").run(options)
-    print(json.dumps(told), flush=True)
+    result = importlib.import_module(f"benchmarks.peers.{name}").run(options)
+    print(json.dumps(result), flush=True)
     return 0
 
 

@@ -14,7 +14,7 @@ from benchmarks.process import since_start
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Labels the corpus; tells when all was `ready` and when the last label was `done`."""
+    """Labels the corpus; says when all was `ready` and when the last label was `done`."""
     from model.bundle.load import load_bundle
     from model.engines.choose import choose_engine
     from model.engines.loading import load_scorer, load_tokenizer

@@ -16,7 +16,7 @@ from benchmarks.process import since_start
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Labels the corpus; tells when the network was `ready` and when the labels were `done`."""
+    """Labels the corpus; says when the network was `ready` and when the labels were `done`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from model.bundle.load import load_bundle
     from model.networks.registry import build_network

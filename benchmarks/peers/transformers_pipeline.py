@@ -17,7 +17,7 @@ BATCH = 32
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Labels the corpus; tells when the network was `ready` and when the labels were `done`."""
+    """Labels the corpus; says when the network was `ready` and when the labels were `done`."""
     import transformers
 
     transformers.logging.set_verbosity_error()

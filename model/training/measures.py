@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+BINS = 15
+
 
 def measure(probabilities: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     """Measures answers.
@@ -33,7 +35,7 @@ def measure(probabilities: np.ndarray, gold: np.ndarray, labels: Sequence[str]) 
     }
 
 
-def calibration_error(probabilities: np.ndarray, gold: np.ndarray, bins: int = 15) -> float:
+def calibration_error(probabilities: np.ndarray, gold: np.ndarray) -> float:
     """The expected calibration error: how far confidence and accuracy lie apart, on average.
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017: over bins of equal width of the
@@ -42,10 +44,9 @@ def calibration_error(probabilities: np.ndarray, gold: np.ndarray, bins: int = 1
     Args:
         probabilities: float [rows, labels].
         gold: int [rows], indexes of the true labels.
-        bins: How many.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == gold
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(places, confidence - right, minlength=bins)
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(places, confidence - right, minlength=BINS)
     return float(np.abs(gaps).sum() / max(len(gold), 1))

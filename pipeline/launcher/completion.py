@@ -39,8 +39,8 @@ def script(shell: str, modules: Mapping[str, str]) -> str:
 
 def options_of(name: str, module: str) -> list[str]:
     """The options that a command's help lists."""
-    found = importlib.import_module(module)
-    command: Callable = found.main if module.startswith("model.") else getattr(found, name)
+    imported = importlib.import_module(module)
+    command: Callable = imported.main if module.startswith("model.") else getattr(imported, name)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         command(["--help"])

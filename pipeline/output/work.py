@@ -27,11 +27,11 @@ def work_folders(output: str) -> list[str]:
 
 def is_ours(path: str) -> bool:
     """Whether a folder is a work folder of ours: its plan has the digest that names it."""
-    found = layout.parse_work(layout.last_part(path))
-    if found is None or is_link(path):
+    parsed = layout.parse_work(layout.last_part(path))
+    if parsed is None or is_link(path):
         return False
     digest = saved_digest(storage.join(path, layout.PLAN))
-    return digest is not None and digest.startswith(found[0])
+    return digest is not None and digest.startswith(parsed[0])
 
 
 def is_link(path: str) -> bool:
@@ -85,8 +85,8 @@ def _remove_temporary(folder: str) -> None:
 
 
 def _is_gone(path: str) -> bool:
-    found = layout.parse_work(layout.last_part(path))
-    return found is not None and found[1]
+    parsed = layout.parse_work(layout.last_part(path))
+    return parsed is not None and parsed[1]
 
 
 def _ours(output: str) -> list[str]:

@@ -51,15 +51,15 @@ def threshold_of(answers: Answers, agreement: float) -> dict[str, Any]:
         `model.cascade` has it, None without a sample.
     """
     labelled = ~np.isnan(answers.scores)
-    found = settle(answers.scores[labelled], answers.agrees[labelled], agreement)
+    settled = settle(answers.scores[labelled], answers.agrees[labelled], agreement)
     small, large = answers.seconds
     cost = None
     if large:
         drawn = len(answers.scores) / answers.rows
-        cost = round(float((1 + drawn) * small / large + drawn + found.passed_on), 3)
+        cost = round(float((1 + drawn) * small / large + drawn + settled.passed_on), 3)
     return {
         "agreement": agreement,
-        **found._asdict(),
+        **settled._asdict(),
         "fewest": fewest_rows(agreement),
         "rows": answers.rows,
         "cost": cost,

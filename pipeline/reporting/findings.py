@@ -32,8 +32,8 @@ def of_the_cascade(manifest: dict[str, Any]) -> str | None:
         return None
     first, second = manifest["then"]["names"]
     rows = manifest["stats"].get("rows_by_model", {})
-    found = manifest.get("threshold")
-    confidence = found["threshold"] if found else manifest["plan"]["settings"]["confidence"]
+    chosen = manifest.get("threshold")
+    confidence = chosen["threshold"] if chosen else manifest["plan"]["settings"]["confidence"]
     below = "" if confidence is None else f" with a score below {confidence:g}"
     return (
         f"{first} decided {plural(rows.get(first, 0), 'row')}, {second} the "
@@ -43,58 +43,58 @@ def of_the_cascade(manifest: dict[str, Any]) -> str | None:
 
 def of_the_promise(manifest: dict[str, Any]) -> str | None:
     """How the run came to its threshold, and what it may be trusted to; None if it was given."""
-    found = manifest.get("threshold")
-    if found is None:
+    chosen = manifest.get("threshold")
+    if chosen is None:
         return None
     _, second = manifest["then"]["names"]
-    promised, sample = f"{found['agreement'] * 100:g} %", plural(found["sample"], "row")
-    if found["sample"] < found["fewest"]:
+    promised, sample = f"{chosen['agreement'] * 100:g} %", plural(chosen["sample"], "row")
+    if chosen["sample"] < chosen["fewest"]:
         return (
             f"no threshold was chosen for an agreement of {promised}: that takes a sample of "
-            f"{count(found['fewest'])} rows at least, and a quarter of the corpus at most; so "
+            f"{count(chosen['fewest'])} rows at least, and a quarter of the corpus at most; so "
             f"{second} labels every row"
         )
-    if found["threshold"] is None:
+    if chosen["threshold"] is None:
         return (
             f"at no threshold that saves anything do {promised} of the labels surely agree with "
             f"{second}'s, by a sample of {sample}; so {second} labels every row"
         )
-    bound = math.floor(found["bound"] * 1e4) / 100
+    bound = math.floor(chosen["bound"] * 1e4) / 100
     return (
         f"at least {bound:.2f} % of the labels are those that {second} gives, with a "
-        f"confidence of 95 %, since of {sample} drawn at random {count(found['disagreements'])} "
-        f"would get another; the run takes {percent(found['cost'])} of {second}'s time for all"
+        f"confidence of 95 %, since of {sample} drawn at random {count(chosen['disagreements'])} "
+        f"would get another; the run takes {percent(chosen['cost'])} of {second}'s time for all"
     )
 
 
 def of_the_sets(manifest: dict[str, Any]) -> str | None:
     """How many labels the sets have, and how often they hold the true one; None without sets."""
-    found = manifest.get("label_sets")
-    if found is None:
+    sets = manifest.get("label_sets")
+    if sets is None:
         return None
     sizes = [
         f"{plural(rows, 'row')} {'has' if rows == 1 else 'have'} {plural(int(size), 'label')}"
-        for size, rows in found["sizes"].items()
+        for size, rows in sets["sizes"].items()
     ]
-    asked = f"{found['coverage'] * 100:g} %"
+    asked = f"{sets['coverage'] * 100:g} %"
     sentence = f"{', '.join(sizes) or 'no row has any'}, for a coverage of {asked}"
-    if "reached" not in found:
+    if "reached" not in sets:
         return sentence
-    low, high = found["interval"]
+    low, high = sets["interval"]
     return (
-        f"{sentence}; the true label is in {percent(found['reached'])} of the sets "
-        f"({percent(low)} to {percent(high)}, {plural(found['known'], 'row')})"
+        f"{sentence}; the true label is in {percent(sets['reached'])} of the sets "
+        f"({percent(low)} to {percent(high)}, {plural(sets['known'], 'row')})"
     )
 
 
 def of_missed_coverage(manifest: dict[str, Any]) -> list[str]:
     """Of label sets that hold the true label less often than they were to; else an empty list."""
-    found = manifest.get("label_sets", {})
-    if "reached" not in found or found["interval"][1] >= found["coverage"]:
+    sets = manifest.get("label_sets", {})
+    if "reached" not in sets or sets["interval"][1] >= sets["coverage"]:
         return []
     return [
-        f"The label sets hold the true label in {percent(found['reached'])} of the rows, and were "
-        f"to hold it in {found['coverage'] * 100:g} %, by more than chance explains: this corpus "
+        f"The label sets hold the true label in {percent(sets['reached'])} of the rows, and were "
+        f"to hold it in {sets['coverage'] * 100:g} %, by more than chance explains: this corpus "
         "is unlike the rows that they are made by. python -m model.calibrate makes them by others."
     ]
 

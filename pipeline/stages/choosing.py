@@ -137,6 +137,6 @@ def ask(rows: int, texts: pa.Array, models: list[tuple[Model, tuple[str, ...]]])
 def _save(answers: Answers, context: RunContext) -> RunContext:
     with report_failures(context.work):
         if _is_unsettled(context):
-            found = threshold_of(answers, context.plan.settings["agreement"])
-            durable.create_json(context.threshold_path, found)
+            threshold = threshold_of(answers, context.plan.settings["agreement"])
+            durable.create_json(context.threshold_path, threshold)
     return context
