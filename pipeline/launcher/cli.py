@@ -19,6 +19,7 @@ COMMANDS = {
         "progress": ("pipeline.progress", "follow a run from another terminal"),
         "runs": ("pipeline.runs", "list the runs of a folder"),
         "report": ("pipeline.report", "write a run's report again"),
+        "compare": ("pipeline.compare", "hold two runs against each other"),
     },
     "Train your own": {
         "prepare": ("pipeline.prepare", "make training data of a labelled corpus"),

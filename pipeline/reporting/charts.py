@@ -69,14 +69,21 @@ def histogram(
     return as_svg(draw, name, height=2.7)
 
 
-def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, name: str) -> str:
+def heat_map(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: np.ndarray,
+    name: str,
+    axis_labels: tuple[str, str] = ("true label", "label that the model gave"),
+) -> str:
     """Shares of each row as shades, with counts in them.
 
     Args:
-        rows: names of the rows (true labels).
-        columns: names of the columns (given labels).
+        rows: names of the rows, which are labels.
+        columns: names of the columns.
         cells: counts, int [rows, columns].
         name: distinguishes this figure's elements from those of others in the page.
+        axis_labels: what rows and columns are.
     """
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
     has_room = len(columns) <= 8
@@ -100,8 +107,8 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], cells: np.ndarray, nam
         )
         axes.set_yticks(np.arange(len(rows)) + 0.5, [shortened(text) for text in rows])
         axes.tick_params(length=0)
-        axes.set_xlabel("label that the model gave")
-        axes.set_ylabel("true label")
+        axes.set_xlabel(axis_labels[1])
+        axes.set_ylabel(axis_labels[0])
 
     return as_svg(draw, name, height=1.6 + 0.42 * max(len(rows), 2))
 

@@ -1,0 +1,1 @@
+"""Two runs side by side: what another model says of the same rows."""
