@@ -36,13 +36,11 @@ def export(model: str, backbone: str, output: str) -> None:
     from safetensors.numpy import load_file, save_file
 
     from model.bundle.load import load_bundle
-    from model.networks.registry import build_network
 
     saved = load_bundle(model)
     if saved.model.get("architecture") != "bert" or saved.model["pooling"] != "pooled":
         raise SystemExit("export knows only a BERT whose features are the pooled output")
-    network = build_network(saved.model)
-    network.load_weights(saved.weights_file)
+    network = saved.network()
     checkpoint = load_file(os.path.join(backbone, "model.safetensors"))
     shapes = {name.removeprefix("bert."): tensor.shape for name, tensor in checkpoint.items()}
     tensors: dict[str, np.ndarray] = {}

@@ -86,8 +86,7 @@ def calibrate(bundle: Bundle, file: str, label_column: str, output: str) -> Bund
     )
     fitting, conformal = (examples.take(np.flatnonzero(part)) for part in (~is_kept, is_kept))
     spec = {name: value for name, value in bundle.model.items() if name != "calibration"}
-    network = build_network(spec)
-    network.load_weights(bundle.weights_file)
+    network = bundle.network(spec)
     found, gold = predict(network, fitting.at_most(ROWS))
     spec["calibration"] = fit_calibration(found, gold)
     with_map = build_network(spec)

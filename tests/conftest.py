@@ -143,6 +143,43 @@ def toy_bert_prepared(toy_bert, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
+def toy_bert_trimmed(toy_bert, tmp_path_factory) -> str:
+    """Data prepared for the toy BERT that keep nine of its fifteen pieces."""
+    tokenizer = {
+        "kind": "wordpiece",
+        "vocab_size": 9,
+        "trimmed_from": len(TOY_BERT_VOCABULARY),
+        "pad_id": 0,
+        "unknown_id": 1,
+        "lowercase": True,
+        "strip_accents": True,
+    }
+    folder = tmp_path_factory.mktemp("toy-bert-trimmed")
+    fit_transform(tokenizer, folder, TOY_BERT_VOCABULARY)
+    return write_prepared(folder, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def toy_bert_bundle(toy_bert, toy_bert_prepared, tmp_path_factory):
+    """A bundle of the toy BERT under a random head."""
+    from model.bundle.save import save_bundle
+    from model.networks.bert import build_bert
+    from model.training.hugging_face import load_backbone
+
+    spec, backbone = load_backbone(str(toy_bert))
+    spec = {**spec, "labels": len(TOY_LABELS)}
+    return save_bundle(
+        tmp_path_factory.mktemp("toy-bert-bundle") / "toy-bert",
+        prepared=toy_bert_prepared,
+        network=build_bert(spec, backbone),
+        spec=spec,
+        training={"recipe": "none", "device": "cpu"},
+        metrics={"validation": {"rows": 3, "accuracy": 1.0}},
+        name="toy-bert",
+    )
+
+
+@pytest.fixture(scope="session")
 def zygote(tmp_path_factory):
     """Runs `pipeline.score` in forked processes that may be killed."""
     from zygote import Zygote

@@ -19,12 +19,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Labels the corpus; says when the network was `ready` and when the labels were `done`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from model.bundle.load import load_bundle
-    from model.networks.registry import build_network
     from model.tokenizers.tokenizer import Tokenizer
 
     bundle = load_bundle(options.model)
-    network = build_network(bundle.model)
-    network.load_weights(bundle.weights_file)
+    network = bundle.network()
     tokenize = Tokenizer(bundle.transform_dir)
     tokenize(pa.array(["a word"]))
     network.predict(np.zeros((32, bundle.max_tokens), np.int32), verbose=0)  # compiles

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from model.bundle.fields import is_measurement, wrong_field
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+SAVED_MODEL = "saved_model"
 WEIGHTS = "model.weights.h5"
 CONFORMAL = "conformal.json"
 METRICS = "metrics.json"
@@ -66,12 +68,26 @@ class Bundle:
     @property
     def saved_model_dir(self) -> str:
         """The folder of the TensorFlow SavedModel."""
-        return os.path.join(self.path, "saved_model")
+        return os.path.join(self.path, SAVED_MODEL)
 
-    @property
-    def weights_file(self) -> str:
-        """The file that `keras.Model.load_weights` reads."""
-        return os.path.join(self.path, WEIGHTS)
+    def network(self, spec: Mapping[str, Any] | None = None) -> Any:
+        """The network in Keras, with its weights: to look inside, or to train on.
+
+        Args:
+            spec: What to build instead of `model`; its weights must be the same.
+
+        Raises:
+            ValueError: The weights are those of another network, or can't be read here.
+        """
+        from model.networks.registry import build_network
+        from model.networks.served import read_served
+
+        network = build_network(self.model if spec is None else spec)
+        if WEIGHTS in self.files:
+            network.load_weights(os.path.join(self.path, WEIGHTS))
+        else:
+            read_served(network, self.saved_model_dir)
+        return network
 
     @property
     def conformal_file(self) -> str | None:

@@ -15,7 +15,7 @@ from model.bundle.load import (
     FORMAT,
     MANIFEST,
     METRICS,
-    WEIGHTS,
+    SAVED_MODEL,
     Bundle,
     BundleError,
     files_in,
@@ -113,14 +113,15 @@ def _write(
     card: Path | None = None,
 ) -> Bundle:
     """Writes a bundle beside its place, and its card, and renames it into place."""
+    from model.networks.served import write_served
+
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     earlier = beside.with_name(beside.name + "-earlier")
     try:
         beside.chmod(0o755)
         shutil.copytree(transform, beside / "transform")
-        network.save_weights(beside / WEIGHTS)
-        _export(network, fields["model"], beside / "saved_model")
+        write_served(fields["model"], network, str(beside / SAVED_MODEL))
         if conformal is not None:
             _write_json(beside / CONFORMAL, conformal)
         made = {
@@ -174,19 +175,6 @@ def check_output(output: str | os.PathLike) -> None:
             raise BundleError(f"{target} holds something else than a bundle: choose another folder")
     elif target.exists():
         raise BundleError(f"{target} is a file: a bundle is a folder")
-
-
-def _export(network: Any, spec: Mapping[str, Any], output: Path) -> None:
-    import keras
-    import tensorflow as tf
-
-    from model.networks.registry import serving_function
-
-    # The archive finds the variables that `serve` uses; after `track`, it saves them twice.
-    archive = keras.export.ExportArchive()
-    signature = [tf.TensorSpec([None, None], tf.int32, name="token_ids")]
-    archive.add_endpoint("serve", serving_function(spec, network), input_signature=signature)
-    archive.write_out(str(output), verbose=False)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -18,7 +18,15 @@ class TensorFlowEngine:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
         self._module = tf.saved_model.load(saved_model_dir)
+        self._serve = self._module.serve
+        stored = getattr(self._module, "stored", ())
+        if any(weight.dtype != tf.float32 for weight in stored):
+            weights = [tf.cast(weight, tf.float32) for weight in stored]  # once, not every batch
+            self._serve = tf.function(
+                lambda token_ids: self._module.compute(token_ids, weights),
+                input_signature=[tf.TensorSpec([None, None], tf.int32)],
+            )
 
     def __call__(self, token_ids: np.ndarray) -> np.ndarray:
         """Token ids (int32 [batch, length], 0 pads) -> probabilities (float32 [batch, labels])."""
-        return self._module.serve(tf.constant(token_ids, tf.int32)).numpy()
+        return self._serve(tf.constant(token_ids, tf.int32)).numpy()

@@ -28,7 +28,6 @@ def explain(saved: Bundle, text: str, label: str | None = None) -> str:
     import pyarrow as pa
 
     from model.inspection.inside import look_inside
-    from model.networks.registry import build_network
     from model.tokenizers.tokenizer import Tokenizer
 
     if label is not None and label not in saved.labels:
@@ -39,11 +38,9 @@ def explain(saved: Bundle, text: str, label: str | None = None) -> str:
     tokens = [vocabulary[i] for i in ids]
     if not [token for token in tokens if token not in SPECIAL_TOKENS]:
         raise ValueError("the text has no words")
-    network = build_network(saved.model)
-    network.load_weights(saved.weights_file)
     inside = look_inside(
         saved.model,
-        network,
+        saved.network(),
         ids,
         special=np.array([token in SPECIAL_TOKENS for token in tokens]),
         label=None if label is None else saved.labels.index(label),

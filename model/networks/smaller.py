@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from model.networks.bert import build_backbone
+from model.networks.registry import build_network
 
 
 def smaller_backbone(
@@ -48,4 +49,27 @@ def smaller_backbone(
             if rows is not None and "token_embedding" in earlier.path.split("/"):
                 value = value[np.asarray(rows)]
             variable.assign(value[: variable.shape[0]])
+    return spec, cut
+
+
+def smaller_classifier(
+    spec: Mapping[str, Any], network: keras.Model, rows: Sequence[int], positions: int
+) -> tuple[dict[str, Any], keras.Model]:
+    """The same of a whole classifier, whose head stays.
+
+    Args:
+        spec: the network's.
+        network: what `build_network` gives for it.
+        rows: as `smaller_backbone` has them.
+        positions: as `smaller_backbone` has them.
+
+    Returns:
+        The spec and the network.
+    """
+    spec, backbone = smaller_backbone(
+        spec, network.get_layer("backbone"), rows=rows, positions=positions
+    )
+    cut = build_network(spec)
+    for name, layer in (("backbone", backbone), ("head", network.get_layer("head"))):
+        cut.get_layer(name).set_weights(layer.get_weights())
     return spec, cut

@@ -22,7 +22,6 @@ def load_backbone(source: str, pooling: str) -> tuple[dict[str, Any], Any]:
         ValueError: There is none, or it cannot be read.
         BundleError: The bundle is damaged.
     """
-    from model.networks.registry import build_network
     from model.training import hugging_face
 
     if not _is_bundle(source):
@@ -30,8 +29,7 @@ def load_backbone(source: str, pooling: str) -> tuple[dict[str, Any], Any]:
     saved = load_bundle(source)
     if saved.model["kind"] != "bert":
         raise ValueError(f"--backbone {source} is a bundle of a {saved.model['kind']}, not a BERT")
-    network = build_network(saved.model)
-    network.load_weights(saved.weights_file)
+    network = saved.network()
     own = ("calibration", "labels")  # the classifier's, not the backbone's
     spec = {name: value for name, value in saved.model.items() if name not in own}
     return {**spec, "pooling": pooling}, network.get_layer("backbone")

@@ -15,7 +15,6 @@ from model.engines.choose import choose_engine
 from model.engines.labelled import Labeller
 from model.label_sets import read_scores
 from model.networks.calibration import calibrated
-from model.networks.registry import build_network
 from toys import TOY_TEXTS
 
 TEXTS = pa.array([text for text, _ in TOY_TEXTS])
@@ -54,8 +53,7 @@ def test_explain_looks_into_the_calibrated_network(calibrated_toy):
     from model.inspection.inside import look_inside
     from model.tokenizers.tokenizer import Tokenizer
 
-    network = build_network(calibrated_toy.model)
-    network.load_weights(calibrated_toy.weights_file)
+    network = calibrated_toy.network()
     ids = np.array(Tokenizer(calibrated_toy.transform_dir)(TEXTS)[0][0].as_py(), np.int32)
     inside = look_inside(calibrated_toy.model, network, ids, np.zeros(len(ids), bool))
     np.testing.assert_allclose(inside.probabilities, label(calibrated_toy)[0], atol=1e-5)

@@ -1,15 +1,20 @@
 """From a machine without TensorFlow and Beam to a bundle."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from model import export
 from model.bundle.load import load_bundle
+from model.engines.choose import EngineChoice
+from model.engines.labelled import Labeller
+from model.inspection.page import explain
 from model.networks.bert import build_bert
 from model.networks.registry import build_network
 from model.training import weights
@@ -52,13 +57,15 @@ def test_trains_without_tensorflow_and_beam_then_exports(toy_bert, toy_bert_prep
     assert export.main(arguments.split()) == 0
     saved = load_bundle(tmp_path / "toy")
     assert saved.name == "toy" and saved.training["device"] == "cpu"
-    _assert_serves(saved, build_network(saved.model), str(trained / "model.weights.h5"))
+    network = build_network(saved.model)
+    network.load_weights(trained / "model.weights.h5")
+    _assert_serves(saved, network)
+    _assert_serves(saved, saved.network())
 
 
-def _assert_serves(saved, network, weights_file):
+def _assert_serves(saved, network):
     import tensorflow as tf
 
-    network.load_weights(weights_file)
     module = tf.saved_model.load(saved.saved_model_dir)
     np.testing.assert_allclose(module.serve(TOKEN_IDS), network(TOKEN_IDS), atol=1e-6)
 
@@ -87,7 +94,7 @@ def test_the_bundle_is_the_network_and_says_how_it_was_trained(
     assert saved.training == {"recipe": "finetune", "device": "NVIDIA Toy", "languages": languages}
     assert saved.metrics == {"validation": {"rows": 3, "accuracy": 1.0}}
     assert saved.labels == tuple(LABELS) and saved.max_tokens == 16
-    _assert_serves(saved, build_network(saved.model), saved.weights_file)
+    _assert_serves(saved, saved.network())
 
 
 @pytest.mark.parametrize("broken", ["nothing", "other labels", "other network", "full output"])
@@ -118,3 +125,63 @@ def test_what_does_not_fit_gives_one_line(toy_weights, toy_bert_prepared, tmp_pa
     error = capsys.readouterr().err
     assert messages[broken] in error and error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--weights {weights}", "--weights needs --prepared"),
+        ("--weights {weights} --model {bundle}", "not allowed with argument --weights"),
+        ("--model {bundle} --prepared {prepared}", "doesn't keep a part of the vocabulary of"),
+        ("--model {words} --prepared {prepared}", "doesn't keep a part of the vocabulary of"),
+        ("--model {weights}", "is no bundle: it has no bundle.json"),
+    ],
+)
+def test_options_that_do_not_go_together_give_one_line(
+    toy_weights, toy_bert_bundle, toy_bundle, toy_bert_prepared, tmp_path, capsys, flags, message
+):
+    flags = flags.format(
+        weights=toy_weights,
+        bundle=toy_bert_bundle.path,
+        words=toy_bundle.path,
+        prepared=toy_bert_prepared,
+    )
+    with contextlib.suppress(SystemExit):
+        assert export.main(f"{flags} --output {tmp_path / 'out'}".split()) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") <= 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_the_bytes(toy_bert_bundle, tmp_path):
+    flags = f"--model {toy_bert_bundle.path} --half --output {tmp_path / 'half'}"
+    assert export.main([*flags.split(), "--name", "small one"]) == 0
+    half = load_bundle(tmp_path / "half")
+    assert half.model == {**toy_bert_bundle.model, "stored_in": "float16"}
+    assert half.name == "small one" and half.metrics == toy_bert_bundle.metrics
+    whole = toy_bert_bundle.network()(TOKEN_IDS)
+    np.testing.assert_allclose(half.network()(TOKEN_IDS), whole, atol=2e-3)
+    _assert_serves(half, half.network())
+    # What is made of it stays as narrow.
+    flags = f"--model {half.path} --output {tmp_path / 'again'}"
+    assert export.main(flags.split()) == 0
+    assert load_bundle(tmp_path / "again").model == half.model
+
+
+def test_a_part_of_the_vocabulary(toy_bert_bundle, toy_bert_trimmed, tmp_path):
+    """Texts of kept pieces get the whole bundle's probabilities; others are partly unknown."""
+    flags = f"--model {toy_bert_bundle.path} --prepared {toy_bert_trimmed} --half"
+    assert export.main(f"{flags} --output {tmp_path / 'part'}".split()) == 0
+    part = load_bundle(tmp_path / "part")
+    assert (part.tokenizer["vocab_size"], part.tokenizer["unknown_id"]) == (9, 1)
+    assert part.metrics == {} and part.model["max_sequence_length"] == 16
+    kept, others = ["the team won", "war, the market"], ["the chip fell"]
+    for engine in ("tensorflow", "openvino"):
+        choice = EngineChoice(engine, "float32", 1024)
+        ours, theirs = Labeller(part, choice), Labeller(toy_bert_bundle, choice)
+        texts = pa.array(kept)
+        np.testing.assert_allclose(ours(texts), theirs(texts), atol=2e-3)
+        texts = pa.array(others)
+        np.testing.assert_allclose(ours(texts), theirs(pa.array(["the § §"])), atol=2e-3)
+    page = explain(part, "the chip won")
+    assert "[UNK]" in page and "won" in page

@@ -24,11 +24,7 @@ TRY = ["--epochs", "3", "--batch_size", "4", "--learning_rate", "0.01", "--valid
 
 
 def weights_of(bundle) -> list[np.ndarray]:
-    from model.networks.registry import build_network
-
-    network = build_network(bundle.model)
-    network.load_weights(bundle.weights_file)
-    return network.get_weights()
+    return bundle.network().get_weights()
 
 
 def run(prepared, output, *more) -> int:

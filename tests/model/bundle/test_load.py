@@ -63,8 +63,8 @@ def test_what_was_saved_is_what_is_loaded(toy_bundle):
             "{f} has layout 2, and this newsbeam knows 1: upgrade it",
         ),
         (
-            lambda f: (f / "model.weights.h5").unlink(),
-            "{f} is damaged: model.weights.h5 is missing",
+            lambda f: (f / "saved_model/saved_model.pb").unlink(),
+            "{f} is damaged: saved_model/saved_model.pb is missing",
         ),
         (
             lambda f: (f / "transform/transform_fn/assets/vocabulary").write_text("the\n"),

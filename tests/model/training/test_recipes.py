@@ -14,7 +14,6 @@ from model.data.batches import LengthGroupedBatches
 from model.data.examples import read_examples
 from model.data.features import FeatureBatches
 from model.networks import bert
-from model.networks.registry import build_network
 from model.tokenizers.tokenizer import Tokenizer
 from model.training import recipes
 from model.training.hugging_face import load_backbone
@@ -188,8 +187,7 @@ def test_a_bert_learns_from_a_teacher(toy_bert, toy_bert_prepared, tmp_path):
     assert code == 0
     saved = load_bundle(tmp_path / "bundle")
     assert (saved.training["teacher_rows"], saved.training["temperature"]) == (12, 3)
-    network = build_network(saved.model)
-    network.load_weights(saved.weights_file)
+    network = saved.network()
     found = np.asarray(network(np.array([[cls, the, chip, sep]], np.int32)))[0]
     np.testing.assert_allclose(found, [0.9, 0, 0.1, 0], atol=0.1)  # gold has chips as Sci/Tech
 
@@ -198,8 +196,7 @@ def _assert_serves_what_its_network_says(saved):
     import pyarrow as pa
     import tensorflow as tf
 
-    network = build_network(saved.model)
-    network.load_weights(saved.weights_file)
+    network = saved.network()
     module = tf.saved_model.load(saved.saved_model_dir)
     token_ids, _ = Tokenizer(saved.transform_dir)(pa.array(["the teams won", "war", "new market:"]))
     rows = token_ids.to_pylist()
