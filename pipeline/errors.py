@@ -35,6 +35,17 @@ class BadFileError(NewsbeamError):
         return (BadFileError, (self.path, self.reason))
 
 
+class DamagedCheckpointError(NewsbeamError):
+    """A checkpoint of ours that can't be read: its rows are scored again."""
+
+    def __init__(self, path: str):
+        super().__init__(f"the checkpoint {path} was damaged, and is deleted")
+        self.path = path
+
+    def __reduce__(self):
+        return (DamagedCheckpointError, (self.path,))
+
+
 class TooManyErrorsError(NewsbeamError):
     """More rows in error than `--max_error_rate` allows."""
 

@@ -6,8 +6,10 @@ files, rows are counted before.
 """
 
 import argparse
+import functools
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import UsageError
 from pipeline.folders.lock import locked
@@ -51,6 +53,13 @@ def build(pipeline: beam.Pipeline, context: RunContext) -> beam.PCollection:
     return scored | "Write" >> WriteLabels(context) | "Publish" >> PublishRun(context)
 
 
+def chain(context: RunContext, beam_options: PipelineOptions) -> beam.Pipeline:
+    """A pipeline with all of it."""
+    pipeline = beam.Pipeline(options=beam_options)
+    build(pipeline, context)
+    return pipeline
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Refuses a command line that lacks something, or asks for two things at once.
 
@@ -74,13 +83,14 @@ def score(argv: list[str]) -> int:
     options, beam_options = parse(ScoreOptions, argv, "pipeline.score", __doc__ or "")
     check_options(options)
     session = Session(options, beam_options)
+    if options.dry_run:
+        session.dry_run()
+        return 0
     manifests = []
     with locked(options.output) as check_lock:
         for run in session.runs():
             if run.enter():
-                pipeline = beam.Pipeline(options=beam_options)
-                build(pipeline, run.context)
-                run.carry_out(pipeline, check_lock)
+                run.carry_out(functools.partial(chain, run.context, beam_options), check_lock)
             manifests.append(run.report())
     if options.fail_on_drift:
         check_drift([manifest["drift"] for manifest in manifests if manifest is not None])

@@ -80,21 +80,30 @@ def silent_descriptor() -> Iterator[None]:
 
     TensorFlow writes to it while it is imported, before it knows of any log level.
     """
-    with _one_at_a_time:
-        python_stream, other_stream = sys.stderr, None
-        kept = os.dup(2)
-        if _is_descriptor_2(python_stream):
-            sys.stderr = other_stream = os.fdopen(os.dup(2), "w", buffering=1)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
-            if sys.stderr is other_stream:
-                sys.stderr = python_stream
+    with _one_at_a_time, silent_programs():
+        yield
+
+
+@contextmanager
+def silent_programs() -> Iterator[None]:
+    """As `silent_descriptor`, also for programs that are started in the block, to their end.
+
+    A shell writes there that what it has started was killed. Other threads may use both meanwhile.
+    """
+    python_stream, other_stream = sys.stderr, None
+    kept = os.dup(2)
+    if _is_descriptor_2(python_stream):
+        sys.stderr = other_stream = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+        if sys.stderr is other_stream:
+            sys.stderr = python_stream
 
 
 def _close_to_the_world(stream: IO[str]) -> None:

@@ -51,11 +51,12 @@ class Fingerprints:
     Args:
         path: where they are remembered; None for the user's cache folder.
         verify: read every file, whatever is remembered of one with its size and time.
+        keep: whether what is learnt is kept.
     """
 
-    def __init__(self, path: str | None = None, verify: bool = False):
+    def __init__(self, path: str | None = None, verify: bool = False, keep: bool = True):
         self._path = path or cache_path()
-        self._verify = verify
+        self._verify, self._keep = verify, keep
         self._known: dict[str, list] = {}
         self._learnt: dict[str, list] = {}
 
@@ -69,7 +70,7 @@ class Fingerprints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._learnt:
+        if self._learnt and self._keep:
             content = json.dumps({**self._known, **self._learnt}).encode()
             with suppress(OSError):  # no cache folder: the next run hashes again
                 durable.write_bytes(self._path, content)

@@ -1,20 +1,19 @@
 """The output folder: whose it is, and what a run may do there. What lies in it: `layout.py`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
-from pipeline.corpus.planning.same_run import continued, is_same
+from pipeline.corpus.planning.same_run import continued
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
-from pipeline.errors import UsageError
-from pipeline.folders.refusals import refuse_another, refuse_unexpected, unexpected_files
+from pipeline.folders.refusals import has_work, refuse_series, unexpected_files
 from pipeline.output.into_table import with_slot
 from pipeline.output.manifest import now
 from pipeline.output.parts import plan_of_part
 from pipeline.output.published import Published, published
 from pipeline.output.swap import finish_swaps
 from pipeline.output.work import (
-    is_link,
     remove_remains,
     remove_work,
     work_folder,
@@ -25,7 +24,12 @@ from pipeline.worker.watchdog import forget_workers
 
 
 def enter(
-    output: str, plan: Plan, model: str, overwrite: bool, notes: dict[str, Any] | None = None
+    output: str,
+    plan: Plan,
+    model: str,
+    overwrite: bool,
+    notes: dict[str, Any] | None = None,
+    before_work: Callable[[], None] = lambda: None,
 ) -> bool:
     """Makes the folder ready for a run, which continues what an earlier one has begun.
 
@@ -38,6 +42,8 @@ def enter(
         model: the bundle's path.
         overwrite: whether another run's results may go.
         notes: what else the manifest is to say.
+        before_work: is called if there is work to do, before anything of it is written; what it
+            raises is raised.
 
     Returns:
         False if the same run is published already; nothing is to be done.
@@ -45,18 +51,13 @@ def enter(
     Raises:
         UsageError: if the folder holds another run, or something else.
     """
-    if layout.holds_series(output):
-        raise UsageError(f"{output} holds incremental runs; use --incremental or another --output")
+    refuse_series(output)
     work = work_folder(output, plan)
     is_finished = layout.last_part(work) in settle(output)
-    there = published(output)
-    is_same_run = there is not None and is_same(there.manifest["plan"], plan)
-    if is_same_run and (not overwrite or is_finished):
+    if not has_work(output, plan, overwrite, is_finished):
         return False
-    works = work_folders(output)
-    refuse_unexpected(output, there, works)
-    if not overwrite:
-        refuse_another(output, plan, there, works)
+    before_work()
+    there, works = published(output), work_folders(output)
     _begin(work, plan, model, there, with_slot(notes or {}, output, there and there.commit))
     for other in works if overwrite else []:
         if layout.last_part(other) != layout.last_part(work):
@@ -123,8 +124,6 @@ def _begin(
     work: str, plan: Plan, model: str, over: Published | None, notes: dict[str, Any]
 ) -> None:
     """Makes a work folder ready: its plan first, without which the rest is nobody's."""
-    if is_link(work):
-        raise UsageError(f"{work} is a symbolic link; use another --output")
     forget_failures(work)
     forget_workers(work)
     durable.delete([f.path for f in storage.files_in(work) if layout.is_temporary(f.name)])

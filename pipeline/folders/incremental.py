@@ -30,11 +30,12 @@ from pipeline.output.work import work_folders
 Inputs = list[tuple[str, str]]
 
 
-def known_fingerprints(root: str, verify: bool = False) -> Fingerprints:
-    """What was hashed for earlier runs, wherever they ran; `verify` as `Fingerprints` takes it."""
-    if not storage.is_local(root):
-        return Fingerprints(verify=verify)
-    return Fingerprints(os.path.join(storage.local_path(root), layout.FINGERPRINTS), verify)
+def known_fingerprints(root: str, verify: bool = False, keep: bool = True) -> Fingerprints:
+    """What was hashed for earlier runs, wherever they ran; else as `Fingerprints` takes it."""
+    path = None
+    if storage.is_local(root):
+        path = os.path.join(storage.local_path(root), layout.FINGERPRINTS)
+    return Fingerprints(path, verify, keep)
 
 
 class Selected(NamedTuple):

@@ -1,14 +1,52 @@
-"""What is in an output folder that a run must not touch, and what is said of it."""
+"""What an output folder may hold for a run to begin there, and what is said of it if not."""
 
 from pipeline import layout, storage
 from pipeline.corpus.planning.plan import Plan
-from pipeline.corpus.planning.same_run import request, unfinished
+from pipeline.corpus.planning.same_run import is_same, request, unfinished
 from pipeline.corpus.planning.saved_plan import load_plan, saved_digest
 from pipeline.errors import UsageError
 from pipeline.folders.differences import differences
 from pipeline.output.parts import plan_of_part
-from pipeline.output.published import Published, named_parts
-from pipeline.output.work import work_folder, work_folders
+from pipeline.output.published import Published, named_parts, published
+from pipeline.output.work import is_link, work_folder, work_folders
+
+
+def refuse_series(output: str) -> None:
+    """Refuses a folder of incremental runs.
+
+    Raises:
+        UsageError: if it is one.
+    """
+    if layout.holds_series(output):
+        raise UsageError(f"{output} holds incremental runs; use --incremental or another --output")
+
+
+def has_work(output: str, plan: Plan, overwrite: bool, is_finished: bool = False) -> bool:
+    """Looks whether a run has anything to do in a folder, and writes nothing.
+
+    Args:
+        output: the folder.
+        plan: what is to be done.
+        overwrite: whether another run's results may go.
+        is_finished: whether this very run has just been finished.
+
+    Returns:
+        False if the same run is published already.
+
+    Raises:
+        UsageError: if the folder holds another run, or something else.
+    """
+    there = published(output)
+    is_same_run = there is not None and is_same(there.manifest["plan"], plan)
+    if is_same_run and (not overwrite or is_finished):
+        return False
+    works = work_folders(output)
+    _refuse_unexpected(output, there, works)
+    if not overwrite:
+        _refuse_other_runs(output, plan, there, works)
+    if is_link(work_folder(output, plan)):
+        raise UsageError(f"{work_folder(output, plan)} is a symbolic link; use another --output")
+    return True
 
 
 def unexpected_names(output: str) -> list[str]:
@@ -28,7 +66,7 @@ def unexpected_files(output: str, there: Published | None) -> list[storage.FileI
     return [file for file in files if not layout.is_temporary(file.name)]
 
 
-def refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:
+def _refuse_unexpected(output: str, there: Published | None, works: list[str]) -> None:
     """Refuses somebody else's files under names that a run needs, or that readers look for.
 
     Version 0.1 left parts and page behind when it died while publishing; those may be replaced.
@@ -44,8 +82,7 @@ def refuse_unexpected(output: str, there: Published | None, works: list[str]) ->
             raise UsageError(f"{output} holds something else ({name}); use another --output")
 
 
-def refuse_another(output: str, plan: Plan, there: Published | None, works: list[str]) -> None:
-    """Refuses a folder that holds another run, its unfinished work, or something else."""
+def _refuse_other_runs(output: str, plan: Plan, there: Published | None, works: list[str]) -> None:
     way_out = "use another --output, or --overwrite"
     asked = plan.identity()
     if there is not None:

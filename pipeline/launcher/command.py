@@ -110,6 +110,8 @@ def silence() -> None:
     os.environ.setdefault("GLOG_minloglevel", "3")
     logging.disable(logging.ERROR)  # a level is not enough: some loggers have their own
     warnings.simplefilter("ignore")
+    # Threads of Beam's that lose their worker; what ends a run, the main thread reports.
+    threading.excepthook = lambda _: None
 
 
 def leave(code: int) -> NoReturn:

@@ -19,7 +19,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.runner import PipelineResult
 
 from model.console.terminal import first_line
-from pipeline.errors import NewsbeamError
+from pipeline.errors import DamagedCheckpointError, NewsbeamError
 from pipeline.worker.failures import reported_failure
 
 THREAD = "newsbeam-pipeline"
@@ -43,6 +43,7 @@ def run_to_end(
         explain_seconds: how long the checks may take to say why a pipeline failed.
 
     Raises:
+        DamagedCheckpointError: if it found one, whose rows another try scores again.
         NewsbeamError: if it fails; the message is the worker's own line, if it could leave one.
     """
     checks = list(checks)
@@ -134,6 +135,8 @@ def is_stuck() -> bool:
 def _failure(work: str, error: BaseException) -> NewsbeamError:
     reported = reported_failure(work)
     if reported is not None:
+        if reported["damaged"] is not None:
+            return DamagedCheckpointError(reported["damaged"])
         failure = NewsbeamError(reported["message"])
         failure.exit_code = reported["exit_code"]
         return failure

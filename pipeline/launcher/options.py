@@ -136,6 +136,12 @@ class ScoreOptions(NewsbeamOptions):
             help="publish, but end with exit code 1, if the corpus looks much unlike the training "
             "corpus or the run before",
         )
+        parser.add_argument(
+            "--dry_run",
+            action="store_true",
+            help="look at inputs, columns and bundle, score a few rows, say what the run would do "
+            "and about how long it would take, and write nothing",
+        )
         add_preset_argument(parser)
 
 

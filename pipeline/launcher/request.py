@@ -69,7 +69,6 @@ def plan_run(
             }
     except ValueError as error:
         raise UsageError(str(error)) from error
-    incremental = options.incremental
     return make_plan(
         inputs,
         options.text_columns or list(bundle.text_columns),
@@ -91,14 +90,20 @@ def plan_run(
         reading=read_settings(options),
         limit=options.limit,
         on_bad_file=options.on_bad_file,
-        fingerprints=known_fingerprints(options.output, options.verify_content)
-        if incremental
-        else Fingerprints(verify=options.verify_content),
+        fingerprints=fingerprints(options),
         row_seconds=sum(
             row_seconds(one.model, one.max_tokens, on_gpu) for one in (bundle, then) if one
         ),
         tables=tables,
     )
+
+
+def fingerprints(options: argparse.Namespace) -> Fingerprints:
+    """Where the inputs' fingerprints are remembered; a dry run only reads there."""
+    verify, keep = options.verify_content, not options.dry_run
+    if options.incremental:
+        return known_fingerprints(options.output, verify, keep)
+    return Fingerprints(verify=verify, keep=keep)
 
 
 def second_bundle(options: argparse.Namespace, bundle: Bundle) -> Bundle | None:

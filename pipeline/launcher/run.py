@@ -1,18 +1,22 @@
 """One run: from entering its folder to what is said of it."""
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from model.bundle.load import Bundle
-from model.console.terminal import say
+from model.console.terminal import say, silent_programs
 from model.engines.processor import no_bfloat16
 from pipeline.corpus.planning.plan import Plan, keeps_promise, makes_sets
 from pipeline.corpus.planning.same_run import is_same
-from pipeline.errors import NewsbeamError, UsageError
+from pipeline.errors import DamagedCheckpointError, NewsbeamError, UsageError
+from pipeline.estimates.disk import check_room
 from pipeline.folders import folder
 from pipeline.folders.launch_context import run_before, write_notes
 from pipeline.folders.lock import Check
@@ -23,7 +27,10 @@ from pipeline.output.work import work_folder
 from pipeline.reporting.progress_bar import showing_progress
 from pipeline.reporting.summary import print_summary
 from pipeline.stages.context import RunContext
+from pipeline.worker.failures import forget_failures
 from pipeline.worker.watchdog import EXPLAIN_SECONDS, Watchdog, needs_watching
+
+MOST_TRIES = 10  # of a run whose checkpoints are found damaged, one after the other
 
 
 class Run:
@@ -81,7 +88,12 @@ class Run:
         if self._table is not None:
             self._table.check(self._plan)
         self.is_new = folder.enter(
-            self._output, self._plan, options.model, options.overwrite, self._notes
+            self._output,
+            self._plan,
+            options.model,
+            options.overwrite,
+            self._notes,
+            before_work=lambda: check_room(self._output, self.context.work, self._plan),
         )
         if self.is_new:
             bundle, then = self._bundles
@@ -91,22 +103,46 @@ class Run:
             self._table.catch_up([self._output])
         return self.is_new
 
-    def carry_out(self, pipeline: beam.Pipeline, check_lock: Check) -> None:
+    def carry_out(self, build: Callable[[], beam.Pipeline], check_lock: Check) -> None:
         """Runs the pipeline to its end, or where nobody waits for it until it is submitted.
+
+        Where it finds a damaged checkpoint, it is run again, and scores that one.
+
+        Args:
+            build: makes the pipeline.
+            check_lock: raises if the lock was lost.
 
         Raises:
             NewsbeamError: if it fails.
         """
         if detaches(self._beam_options):
-            hand_over(pipeline)
+            hand_over(build())
             return
+        for _ in range(MOST_TRIES):
+            try:
+                self._try(build(), check_lock)
+                return
+            except DamagedCheckpointError as error:
+                damaged = error
+                say(f"{error}: its rows are scored again", sys.stderr)
+                forget_failures(self.context.work)
+        raise NewsbeamError(f"{damaged}; the same command continues") from damaged
+
+    def _try(self, pipeline: beam.Pipeline, check_lock: Check) -> None:
         work = self.context.work
         checks, explain_seconds = [check_lock], 0.0
         if needs_watching(self._beam_options):
             checks.append(Watchdog(work).check)
             explain_seconds = EXPLAIN_SECONDS
-        with showing_progress(self._plan, work):
+        with self._quiet(), showing_progress(self._plan, work):
             run_to_end(pipeline, work, checks, explain_seconds)
+
+    def _quiet(self) -> AbstractContextManager[None]:
+        """Drops what a shell writes of a worker process that was killed: the watchdog says it."""
+        mode = self._beam_options.view_as(DirectOptions).direct_running_mode
+        if mode == "multi_processing" and not self._options.verbose:
+            return silent_programs()
+        return nullcontext()
 
     def report(self) -> dict[str, Any] | None:
         """Prints what came out.

@@ -14,12 +14,12 @@ from pipeline.corpus.inputs import find_inputs
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.tables.tables import Tables, noted_versions
 from pipeline.errors import UsageError
+from pipeline.estimates.dry_run import expected
 from pipeline.folders import folder
 from pipeline.folders.incremental import (
     Selected,
     Series,
     dead_runs,
-    known_fingerprints,
     notes_of,
     select,
 )
@@ -28,7 +28,13 @@ from pipeline.folders.planned_tables import planned_versions
 from pipeline.folders.refusals import check_root
 from pipeline.folders.series import all_series
 from pipeline.launcher.launch import detaches
-from pipeline.launcher.request import chosen_options, plan_run, read_settings, second_bundle
+from pipeline.launcher.request import (
+    chosen_options,
+    fingerprints,
+    plan_run,
+    read_settings,
+    second_bundle,
+)
 from pipeline.launcher.run import Run
 from pipeline.launcher.table_target import TableTarget
 from pipeline.worker.bundles import open_bundle
@@ -94,7 +100,7 @@ class Session:
             yield self._run(path, plan, notes)
         if were_dead and detaches(self.beam_options):
             return  # what is new shows when these are published: the next run scores it
-        known = known_fingerprints(root, self.options.verify_content)
+        known = fingerprints(self.options)
         reading = read_settings(self.options)
         found = select(self.inputs, series, reading, known, self.tables)
         gone = self._gone(root, found)
@@ -130,6 +136,28 @@ class Session:
             series.note_dropped(gone)
             names |= {name for path, done in gone.items() for name in (path, done.source)}
         return sorted(names)
+
+    def dry_run(self) -> None:
+        """Says what the runs would do, and writes nothing.
+
+        Raises:
+            UsageError: where they would be refused.
+        """
+        output = self.options.output
+        if self.options.incremental:
+            check_root(output)
+            chosen = chosen_options(self.options, self.bundle, self.then)
+            series = Series(output, self.bundle.digest, chosen)
+            known, reading = fingerprints(self.options), read_settings(self.options)
+            found = select(self.inputs, series, reading, known, self.tables)
+            output = series.run_folder(series.next_run())
+            plan = self._plan(found.inputs) if found.inputs else None
+        else:
+            plan = self._one_plan()
+        if self.table is not None and plan is not None:
+            self.table.check(plan)
+        for line in expected(plan, output, self.options, self.bundle, self.then):
+            say(line)
 
     def _find(self, tables: Tables) -> list[tuple[str, str]]:
         options = self.options

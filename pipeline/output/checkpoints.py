@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline import durable, layout, storage
 from pipeline.corpus.documents import CARRIED, METADATA_KEY, Shard
 from pipeline.corpus.planning.plan import Plan
-from pipeline.errors import NewsbeamError
+from pipeline.errors import DamagedCheckpointError, NewsbeamError
 from pipeline.quality.stats import Stats, shard_stats
 
 COMPRESSION = "zstd"
@@ -95,24 +95,29 @@ def write_checkpoint(shard: Shard, plan: Plan, work: str, stats: Stats | None = 
     Returns:
         The file's name.
     """
-    table = shard.table
     stats = stats or shard_stats(shard, plan.settings["max_tokens"])
+    metadata = {"stats": stats, "bad_file": shard.bad_file, **plan.origin()}
+    output = output_table(shard, plan)
+    output = output.replace_schema_metadata({METADATA_KEY: json.dumps(metadata)})
+    with durable.writing(storage.join(work, shard.file_name), make_folder=False) as stream:
+        pq.write_table(output, stream, compression=COMPRESSION, write_page_checksum=True)
+    return shard.file_name
+
+
+def output_table(shard: Shard, plan: Plan) -> pa.Table:
+    """A scored shard with the columns of what is published."""
+    table = shard.table
     source = pa.DictionaryArray.from_arrays(
         pa.array([0] * table.num_rows, pa.int32()), [shard.source]
     )
-    schema = plan.output_schema()
     carried = {name for name in table.column_names if name.startswith(CARRIED)}
     columns = {
         **{name: table[name] for name in table.column_names if name not in carried},
         **{name.removeprefix(CARRIED): table[name] for name in carried},
         "source": source,
     }
-    metadata = {"stats": stats, "bad_file": shard.bad_file, **plan.origin()}
-    schema = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
-    output = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    with durable.writing(storage.join(work, shard.file_name), make_folder=False) as stream:
-        pq.write_table(output, stream, compression=COMPRESSION)
-    return shard.file_name
+    schema = plan.output_schema()
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def read_stats(path: str) -> tuple[Stats, str | None, int]:
@@ -121,8 +126,11 @@ def read_stats(path: str) -> tuple[Stats, str | None, int]:
     Returns:
         Its statistics, why its source could not be read further (if so), and how many rows the
         file itself holds.
+
+    Raises:
+        DamagedCheckpointError: if it is damaged.
     """
-    with storage.open_input(path) as stream, _scored_again_if_damaged(path):
+    with storage.open_input(path) as stream, _telling_damage(path):
         footer = pq.read_metadata(stream)
         metadata = json.loads(footer.metadata[METADATA_KEY])
         return metadata["stats"], metadata["bad_file"], footer.num_rows
@@ -136,7 +144,8 @@ def read_checkpoint(path: str, size: int) -> pa.Table:
         size: its bytes when the work was shared out.
 
     Raises:
-        NewsbeamError: if it is damaged, or has been written anew.
+        DamagedCheckpointError: if it is damaged.
+        NewsbeamError: if it has been written anew.
     """
     content = storage.read_bytes(path)
     if len(content) != size:
@@ -144,16 +153,16 @@ def read_checkpoint(path: str, size: int) -> pa.Table:
             f"{layout.last_part(path)} was written anew while it was packed; "
             "the same command continues"
         )
-    with _scored_again_if_damaged(path):
-        return pq.read_table(pa.BufferReader(content))
+    with _telling_damage(path):
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
 
 
 @contextmanager
-def _scored_again_if_damaged(path: str) -> Iterator[None]:
-    """Deletes a checkpoint that is no Parquet file of ours, so that its rows are scored again.
+def _telling_damage(path: str) -> Iterator[None]:
+    """Tells a checkpoint that is no Parquet file of ours from a disk or a store that fails.
 
     Raises:
-        NewsbeamError: in its place.
+        DamagedCheckpointError: in the place of what Parquet, or our own footer, is read with.
     """
     try:
         yield
@@ -162,7 +171,4 @@ def _scored_again_if_damaged(path: str) -> Iterator[None]:
         # or a store that fails is another thing, and says nothing of the content.
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
-        durable.delete([path])
-        raise NewsbeamError(
-            f"the checkpoint {path} was damaged, and is deleted; the same command scores it again"
-        ) from error
+        raise DamagedCheckpointError(path) from error

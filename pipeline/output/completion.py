@@ -4,22 +4,27 @@ The files are the only source, so it is the same for a run on this machine, for 
 and for one that was continued. Of each file only the footer is read, and that once.
 """
 
-import zlib
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
 from pipeline import storage
+from pipeline.corpus.formats.compression import DECODING_ERRORS, open_plain, read_some
 from pipeline.corpus.planning.plan import Plan, rows_of
 from pipeline.corpus.sources import WorkItem
+from pipeline.errors import DamagedCheckpointError
 from pipeline.layout import parse_checkpoint
 from pipeline.output.checkpoints import read_stats
 from pipeline.output.counts import settled_plan
 
 MOST_FOOTERS = 2000  # that one look reads
 AT_ONCE = 8
+LINES = ("csv", "jsonl")  # formats whose rows are lines
 SAMPLE_BYTES = 1 << 20
+TEXT_BYTES = 16 << 20  # of what that decompresses to
 ALMOST = 0.99  # of a file whose end was not seen yet
 
 
@@ -81,7 +86,10 @@ class FinishedWork:
 
     def _footers(self, names: list[str]) -> Iterable[tuple[int, int]]:
         def read(name: str) -> tuple[int, int]:
-            stats, _, rows = read_stats(storage.join(self._work, name))
+            try:
+                stats, _, rows = read_stats(storage.join(self._work, name))
+            except DamagedCheckpointError:  # the run will see to it
+                return 0, 0
             return rows, sum(stats["errors"].values())
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -105,14 +113,25 @@ class FinishedWork:
 
     def _bytes_of_row(self, number: int) -> float:
         if number not in self._row_bytes:
-            self._row_bytes[number] = bytes_of_row(self._plan.sources[number].path)
+            source = self._plan.sources[number]
+            self._row_bytes[number] = bytes_of_row(source.path, source.format)
         return self._row_bytes[number]
 
 
-def bytes_of_row(path: str) -> float:
-    """About how many bytes of a text file hold one row: those of its first megabyte."""
+def bytes_of_row(path: str, kind: str) -> float:
+    """About how many bytes of a text file hold one row: those of its first megabyte.
+
+    Args:
+        path: the file.
+        kind: its format; a guess only for those that are not among `LINES`.
+    """
     with storage.open_input(path) as stream:
         head = stream.read(SAMPLE_BYTES)
-    is_packed = head.startswith(b"\x1f\x8b")  # gzip, RFC 1952
-    text = zlib.decompressobj(31).decompress(head) if is_packed else head
-    return len(head) / max(text.count(b"\n"), 1)
+    text = head
+    with suppress(*DECODING_ERRORS, OSError):
+        text = read_some(open_plain(path, io.BytesIO(head)), TEXT_BYTES)
+    rows = text.count(b"\n")
+    if kind == "csv":  # in quotes, a line break is text
+        with suppress(csv.Error):
+            rows = sum(1 for _ in csv.reader(io.StringIO(text.decode(errors="replace"), "")))
+    return len(head) / max(rows, 1)

@@ -13,7 +13,7 @@ import apache_beam as beam
 
 from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import rows_of
-from pipeline.errors import NewsbeamError
+from pipeline.errors import DamagedCheckpointError, NewsbeamError
 from pipeline.folders.folder import read_started
 from pipeline.folders.launch_context import read_notes
 from pipeline.output.checkpoints import read_stats
@@ -71,7 +71,15 @@ def _list_finished(_: int, context: RunContext) -> Iterator[list[str]]:
 def _read_many(names: list[str], work: str) -> dict[str, Any]:
     """Merges what a few checkpoints say; `bad_files` holds reason and file name by source."""
     with report_failures(work):
-        read = [(name, *read_stats(storage.join(work, name))) for name in names]
+        read, damaged = [], []
+        for name in names:
+            try:
+                read.append((name, *read_stats(storage.join(work, name))))
+            except DamagedCheckpointError as error:
+                damaged.append(error)
+        if damaged:
+            durable.delete([error.path for error in damaged])
+            raise damaged[0]
         bad = {
             source: [reason, name]
             for name, stats, reason, _ in read
@@ -113,7 +121,11 @@ def _pack_part(part: Part, context: RunContext) -> dict[str, Any]:
     with report_failures(work):
         path = storage.join(work, part.name)
         if not is_packed(part, context.plan, path):
-            pack(part, context.plan, work, path)
+            try:
+                pack(part, context.plan, work, path)
+            except DamagedCheckpointError as error:
+                durable.delete([error.path])
+                raise
         return described(part, path)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pipeline import durable, storage
-from pipeline.errors import NewsbeamError, one_line
+from pipeline.errors import DamagedCheckpointError, NewsbeamError, one_line
 from pipeline.layout import FAILURE_PREFIX
 
 _reported_here: dict[str, list[dict[str, Any]]] = {}  # by work folder: failures of this process
@@ -28,6 +28,7 @@ def report_failures(work: str | None) -> Iterator[None]:
                 "message": one_line(error),
                 "exit_code": getattr(error, "exit_code", 1),
                 "known": isinstance(error, NewsbeamError | OSError),
+                "damaged": error.path if isinstance(error, DamagedCheckpointError) else None,
             }
             _reported_here.setdefault(work, []).append(value)
             with suppress(OSError):  # a full disk, say; the exception itself goes on
@@ -37,11 +38,14 @@ def report_failures(work: str | None) -> Iterator[None]:
 
 
 def reported_failure(work: str) -> dict[str, Any] | None:
-    """What a worker reported: `message` and `exit_code`; of several, one that explains itself."""
+    """What a worker reported: `message` and `exit_code`; of several, one that explains itself.
+
+    Beside it `damaged`, the path of a checkpoint that must be scored again, if it was that.
+    """
     reported = list(_reported_here.get(work, []))
     with suppress(OSError, ValueError):
         reported += [storage.read_json(path) for path in _paths(work)]
-    return max(reported, key=lambda value: value["known"], default=None)
+    return max(reported, key=lambda value: (value["damaged"] or "", value["known"]), default=None)
 
 
 def forget_failures(work: str) -> None:

@@ -1,5 +1,6 @@
 """Progress: checkpoints against the plan, on a terminal, in a pipe, from another terminal."""
 
+import bz2
 import dataclasses
 import gzip
 import io
@@ -106,10 +107,17 @@ def test_unknown_rows_are_estimated_by_bytes(tmp_path):
 def test_bytes_of_a_packed_row_are_packed_bytes(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"z" * 999 + b"\n") * 1)
-    assert bytes_of_row(str(path)) == path.stat().st_size
+    assert bytes_of_row(str(path), "jsonl") == path.stat().st_size
     empty = tmp_path / "b.csv"
     empty.write_text("")
-    assert bytes_of_row(str(empty)) == 0
+    assert bytes_of_row(str(empty), "csv") == 0
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".bz2", bz2.compress)])
+def test_line_breaks_in_quotes_are_no_rows(tmp_path, ending, pack):
+    path = tmp_path / f"a.csv{ending}"
+    path.write_bytes(pack(b'"one\ntwo\nthree",x\n' * 100))
+    assert bytes_of_row(str(path), "csv") == path.stat().st_size / 100
 
 
 def test_sentences():

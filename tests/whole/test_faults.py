@@ -123,6 +123,13 @@ def test_a_full_disk(zygote, argv, small_disk):
     output = small_disk / "labels"
     argv = [*argv[:-1], str(output)]
     end = zygote.run(*argv)
+    assert end["code"] == 2
+    assert "labels has no room: the run needs about " in one_clear_line(end)
+    assert not output.exists()
+    filler.unlink()
+    # There was room, and somebody else has taken it.
+    fill = f"open({str(filler)!r}, 'wb').write(b'x' * (980 << 10))"
+    end = zygote.run(*argv, code=MEANWHILE.format(what=fill))
     assert end["code"] == 1
     assert "No space left on device" in one_clear_line(end)
     assert state(output) in ("planning", "working", "publishing")

@@ -15,10 +15,15 @@ from model.engines.scorer import Scorer
 from pipeline import durable
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import ReadSettings
-from pipeline.errors import BadFileError, NewsbeamError, TooManyErrorsError
+from pipeline.errors import (
+    BadFileError,
+    DamagedCheckpointError,
+    NewsbeamError,
+    TooManyErrorsError,
+)
 from pipeline.folders import folder
 from pipeline.output import parts
-from pipeline.output.checkpoints import read_stats, write_checkpoint
+from pipeline.output.checkpoints import read_checkpoint, read_stats, write_checkpoint
 from pipeline.output.checks import complete_files
 from pipeline.output.published import published_manifest
 from pipeline.output.work import work_folder
@@ -267,11 +272,26 @@ def test_a_damaged_checkpoint_is_scored_again(run, damage):
         "empty": b"",
     }
     path.write_bytes(damaged[damage])
-    with pytest.raises(NewsbeamError, match="was damaged, and is deleted; the same command scores"):
+    with pytest.raises(DamagedCheckpointError, match="parquet was damaged, and is deleted"):
         publish_all(output, work, plan)
     assert not path.exists()
     with pytest.raises(NewsbeamError, match="1 of 2 work items are not finished"):
         publish_all(output, work, plan)
+
+
+def test_every_bit_of_a_checkpoint_counts(run):
+    """What no compression and no type notices, the pages' checksums do."""
+    path = Path(run[1]) / "000000-000000.parquet"
+    content = path.read_bytes()
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    before = pq.read_table(path)
+    for place in range(4, len(content) - footer, 31):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            found = read_checkpoint(str(path), len(content))
+        except DamagedCheckpointError:
+            continue
+        assert found.equals(before)
 
 
 def test_a_read_error_is_no_damage(run, monkeypatch):
