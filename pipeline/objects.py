@@ -13,6 +13,8 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.patience import patiently
+
 GOOGLE = "gs://"
 _one_at_a_time = threading.Lock()
 CONNECTIONS = 64  # that a process keeps open, as planning looks into as many inputs at a time
@@ -58,7 +60,7 @@ def version(path: str) -> int | None:
     blob = _blob(path)
     with _as_os_errors(path):
         try:
-            blob.reload()
+            patiently(blob.reload)
         except _not_found():
             return None
     return blob.generation
@@ -113,7 +115,7 @@ def is_same(one: str, other: str) -> bool:
     blobs = [_blob(one), _blob(other)]
     with _as_os_errors(one):
         for blob in blobs:
-            blob.reload()
+            patiently(blob.reload)
     first, second = ((blob.size, blob.crc32c, blob.md5_hash) for blob in blobs)
     return first == second
 

@@ -12,6 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline import objects
 from pipeline.errors import UsageError
+from pipeline.patience import PatientStream, patiently
 
 STORES = ("gs",)  # the schemes of object stores that this was tested on
 COPY_BYTES = 16 << 20  # of a file that is copied, at a time
@@ -97,7 +98,7 @@ def open_input(path: str) -> IO[bytes]:
     if is_local(path):
         return open(local_path(path), "rb")
     with _store_errors(path):
-        return objects.google().open(path, "rb")
+        return PatientStream(lambda: objects.google().open(path, "rb"))
 
 
 def read_bytes(path: str) -> bytes:
@@ -121,7 +122,9 @@ def read_json(path: str) -> Any:
 
 def exists(path: str) -> bool:
     """Whether there is a file at `path`."""
-    return os.path.exists(local_path(path)) if is_local(path) else objects.google().exists(path)
+    if is_local(path):
+        return os.path.exists(local_path(path))
+    return patiently(lambda: objects.google().exists(path))
 
 
 def match(pattern: str) -> list[FileInfo]:
@@ -137,7 +140,7 @@ def match(pattern: str) -> list[FileInfo]:
 
 def objects_matching(pattern: str) -> list[FileInfo]:
     """The objects of a store that `pattern` names, with those that stand for folders."""
-    result = FileSystems.match([pattern])[0]
+    result = patiently(lambda: FileSystems.match([pattern]))[0]
     return [FileInfo(file.path, file.size_in_bytes) for file in result.metadata_list]
 
 
@@ -182,13 +185,13 @@ def size_and_checksum(path: str) -> tuple[int, str]:
         OSError: if it is not there, or not ours to read.
     """
     with _store_errors(path):
-        return objects.status(path)
+        return patiently(lambda: objects.status(path))
 
 
 def folders_in(folder: str) -> list[str]:
     """The names of the folders directly in a folder; in an object store, of those with files."""
     if not is_local(folder):
-        return objects.folders(folder)
+        return patiently(lambda: objects.folders(folder))
     if not os.path.isdir(local_path(folder)):
         return []
     with os.scandir(local_path(folder)) as entries:

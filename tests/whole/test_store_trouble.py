@@ -94,6 +94,30 @@ def test_a_store_that_refuses_for_a_moment_costs_no_row(store, play):
     ]
 
 
+def test_what_the_client_gives_up_is_read_all_the_same(store, play, monkeypatch):
+    """Of every eight questions one is refused, and Google's client doesn't ask again."""
+    assert run("gs://news/calm") == 0
+    refused = Counter()
+
+    def trouble(method, path, number):
+        if method != "GET" or number % 8:
+            return None
+        refused[path] += 1
+        return (429, 503)[number % 16 == 0]
+
+    monkeypatch.setattr("google.api_core.retry.Retry.__call__", lambda _, act, *__: act)
+    monkeypatch.setattr("pipeline.patience.PAUSES", (0.0, 0.0, 0.0))
+    store.clear()
+    store.trouble = trouble
+    assert run("gs://news/out") == 0
+    store.trouble = lambda *_: None
+    assert sum(refused.values()) > 10
+    assert rows("gs://news/out") == rows("gs://news/calm")
+    assert [file.name for file in storage.match("gs://news/out/**")] == [
+        file.name for file in storage.match("gs://news/calm/**")
+    ]
+
+
 def test_answers_that_are_lost_double_nothing(store, play):
     """What was asked for is done, but the client hears of an error and asks again."""
     assert run("gs://news/calm") == 0
