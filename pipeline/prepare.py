@@ -17,7 +17,7 @@ from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.tables.tables import Tables
 from pipeline.errors import UsageError
-from pipeline.folders.lock import locked
+from pipeline.folders.lock import Check, locked
 from pipeline.folders.overlap import apart
 from pipeline.launcher.command import main
 from pipeline.launcher.launch import run_to_end
@@ -27,12 +27,12 @@ from pipeline.launcher.request import read_settings
 from pipeline.preparation.prepared import (
     PREPARED,
     describe,
-    enter,
     read_vocabulary,
     transform_dir,
     work_folder,
     write_vocabulary,
 )
+from pipeline.preparation.replacing import begin, replace, settle
 from pipeline.preparation.training_examples import WriteExamples
 from pipeline.preparation.vocabulary import choose_tokenizer, count_words, learn
 from pipeline.stages.context import RunContext
@@ -109,13 +109,17 @@ def plan_preparation(options: argparse.Namespace) -> tuple[Plan, list[str]]:
 
 
 def run(
-    context: RunContext, beam_options: PipelineOptions, vocabulary: list[str] | None = None
+    context: RunContext,
+    beam_options: PipelineOptions,
+    check_lock: Check,
+    vocabulary: list[str] | None = None,
 ) -> None:
     """Runs the passes.
 
     Args:
         context: The run, whose plan lies in its work folder.
         beam_options: How Beam runs them.
+        check_lock: Raises if the lock was lost.
         vocabulary: The WordPiece pieces that were given; without any, they are learned.
 
     Raises:
@@ -123,20 +127,23 @@ def run(
     """
     if context.plan.settings["tokenizer"]["kind"] == "wordpiece":
         if not vocabulary:
-            _run_pass(count_words, context, beam_options)
+            _run_pass(count_words, context, beam_options, check_lock)
             vocabulary = learn(context.plan, context.output)
         write_vocabulary(context.output, vocabulary)
     for one_pass in (fit_tokenizer, write_examples):
-        _run_pass(one_pass, context, beam_options)
+        _run_pass(one_pass, context, beam_options, check_lock)
     durable.delete_folder(context.work)
 
 
 def _run_pass(
-    one_pass: Callable[..., beam.PCollection], context: RunContext, beam_options: PipelineOptions
+    one_pass: Callable[..., beam.PCollection],
+    context: RunContext,
+    beam_options: PipelineOptions,
+    check_lock: Check,
 ) -> None:
     pipeline = beam.Pipeline(options=beam_options)
     one_pass(pipeline, context)
-    run_to_end(pipeline, context.work, [])
+    run_to_end(pipeline, context.work, [check_lock])
 
 
 def prepare(argv: list[str]) -> int:
@@ -146,15 +153,17 @@ def prepare(argv: list[str]) -> int:
         if not getattr(options, name):
             raise UsageError(f"--{name} is missing; see --help")
     plan, vocabulary = plan_preparation(options)
-    with locked(options.output):
-        is_new = enter(options.output, plan, options.overwrite)
-        if is_new:
+    with locked(options.output) as check_lock:
+        settle(options.output)
+        staging = begin(options.output, plan, options.overwrite)
+        if staging is not None:
             skip = options.on_bad_file == "skip"
-            work = work_folder(options.output)
-            context = RunContext(work, options.output, skip_bad_files=skip)
-            run(context, beam_options, vocabulary)
+            context = RunContext(work_folder(staging), staging, skip_bad_files=skip)
+            run(context, beam_options, check_lock, vocabulary)
+            check_lock()
+            replace(options.output, staging)
     description = storage.read_json(storage.join(options.output, PREPARED))
-    if not is_new:
+    if staging is None:
         say(f"nothing to do: {options.output} holds this very data")
     labels = ", ".join(f"{label} {rows}" for label, rows in description["rows_by_label"].items())
     if description["teacher_rows"]:

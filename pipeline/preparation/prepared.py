@@ -1,9 +1,9 @@
-"""The folder of prepared data: what lies in it, and what a run may do there.
+"""The folder of prepared data: what lies in it.
 
 DIR/prepared.json       what it is; written last, so that without it the rest is nobody's
 DIR/examples-*.parquet  token ids, labels and hashes of the texts, in the corpus' order
 DIR/transform/          the fitted tf.Transform graph
-DIR/_work/              the plan of a run that is not finished
+DIR/_work/              a run that is not finished, in a folder like this one: see `replacing.py`
 """
 
 import re
@@ -14,14 +14,12 @@ from model.bundle.versions import installed_versions
 from model.data.corpus_profile import TOKEN_EDGES
 from model.tokenizers.vocabularies import parse_vocabulary
 from pipeline import durable, layout, storage
-from pipeline.corpus.planning.plan import Plan
-from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
+from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.errors import UsageError
-from pipeline.output.work import is_link
 from pipeline.worker.failures import report_failures
 
 PREPARED = "prepared.json"
-_EXAMPLES = re.compile(r"examples-\d{5,}-(of-)?\d{5,}\.parquet")
+EXAMPLES = re.compile(r"examples-\d{5,}-(of-)?\d{5,}\.parquet")
 VERSIONS = ("apache-beam", "newsbeam", "tensorflow", "tensorflow-text", "tensorflow-transform")
 
 
@@ -58,71 +56,6 @@ def read_vocabulary(output: str) -> list[str]:
         return []
     with storage.open_input(path) as stream:
         return parse_vocabulary(stream.read().decode(), path)
-
-
-def enter(output: str, plan: Plan, overwrite: bool) -> bool:
-    """Makes the output folder ready.
-
-    Returns:
-        False if this very data lies there already; nothing is to be done.
-
-    Raises:
-        UsageError: If the folder holds something else.
-    """
-    prepared = storage.join(output, PREPARED)
-    earlier = _described_before(prepared)
-    begun = saved_digest(plan_file(output)) is not None
-    unexpected = _unexpected_names(output, is_ours=begun or earlier is not None)
-    if unexpected:
-        raise UsageError(f"{output} holds something else ({unexpected[0]}); use another --output")
-    if earlier is not None:
-        is_old = earlier.get("format", 0) < PREPARED_FORMAT
-        if not is_old and earlier.get("plan") == plan.digest:
-            return False
-        if not overwrite:
-            how = "by an older newsbeam" if is_old else "otherwise"
-            raise UsageError(
-                f"{output} holds data prepared {how}; use another --output, or --overwrite"
-            )
-    save_plan(plan, plan_file(output))  # first: it says that the rest is ours
-    durable.delete([prepared])
-    names = [file.name for file in storage.files_in(output) if _EXAMPLES.fullmatch(file.name)]
-    durable.delete([storage.join(output, name) for name in names])
-    durable.delete_folder(transform_dir(output))
-    work = work_folder(output)
-    durable.delete([file.path for file in storage.files_in(work) if file.name != layout.PLAN])
-    for name in storage.folders_in(work):
-        durable.delete_folder(storage.join(work, name))
-    return True
-
-
-def _described_before(path: str) -> dict[str, Any] | None:
-    """What an earlier run has written; None if there is none, or it is something else."""
-    try:
-        value = storage.read_json(path)
-    except (FileNotFoundError, ValueError):
-        return None
-    is_ours = isinstance(value, dict) and {"labels", "tokenizer", "rows"} <= set(value)
-    return value if is_ours else None
-
-
-def _unexpected_names(output: str, is_ours: bool) -> list[str]:
-    """What a run would delete or read as its own, and isn't: links, and whatever has other names.
-
-    Args:
-        output: the folder.
-        is_ours: whether a run of ours has begun or written it. Then other names are left alone,
-            but for those that training would take for examples.
-    """
-    files = [file.name for file in storage.files_in(output) if file.name != layout.LOCK]
-    folders = storage.folders_in(output)
-    if not is_ours:
-        return files + folders
-    ours = (transform_dir(output), work_folder(output))
-    return [
-        *[n for n in files if n.startswith("examples-") and not _EXAMPLES.fullmatch(n)],
-        *[layout.last_part(path) for path in ours if is_link(path)],
-    ]
 
 
 def describe(counts: dict[str, Any], output: str) -> dict[str, Any]:

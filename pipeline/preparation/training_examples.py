@@ -55,7 +55,8 @@ class _WriteExamples(StageDoFn):
         examples, counts = to_examples(shard.table, self._tokenize, self._unknown)
         if examples.num_rows:
             name = f"examples-{shard.item:06d}-{shard.number:06d}.parquet"
-            with durable.writing(storage.join(self.context.output, name)) as stream:
+            path = storage.join(self.context.output, name)
+            with durable.writing(path, make_folder=False) as stream:
                 pq.write_table(examples, stream, compression="zstd")
         yield counts
 

@@ -241,6 +241,24 @@ def test_a_corpus_of_one_label_is_refused(tmp_path, capsys):
     assert not (tmp_path / "prepared" / "prepared.json").exists()
 
 
+def test_old_data_stand_until_the_new_ones_are_whole(prepared, tmp_path, capsys, monkeypatch):
+    folder = shutil.copytree(prepared, tmp_path / "prepared")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    corpus = prepared.parent / "toys.parquet"
+
+    def fails(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.preparation.training_examples.pq.write_table", fails)
+        assert run(*flags(folder, corpus, "--limit", 6, "--overwrite")) == 1
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(read_examples(folder, TOY_LABELS)) == 12
+    assert run(*flags(folder, corpus, "--limit", 6, "--overwrite")) == 0
+    assert read_prepared(folder)["rows"] == 4
+    assert not (folder / "_work").exists()
+
+
 def test_examples_of_a_table(toy_transform):
     table = pa.table(
         {
