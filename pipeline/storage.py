@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from apache_beam.io.filesystems import FileSystems
 
@@ -98,7 +98,7 @@ def open_input(path: str) -> IO[bytes]:
     if is_local(path):
         return open(local_path(path), "rb")
     with _store_errors(path):
-        return PatientStream(lambda: objects.google().open(path, "rb"))
+        return cast(IO[bytes], PatientStream(lambda: objects.google().open(path, "rb")))
 
 
 def read_bytes(path: str) -> bytes:

@@ -12,7 +12,7 @@ from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.sources import Source, WorkItem
 from pipeline.errors import BadFileError
 from pipeline.output.completion import LINES, bytes_of_row
-from pipeline.stages.reading import read_item
+from pipeline.stages.reading import read_source
 
 INPUTS = 8
 ROWS = 512  # of each of them
@@ -45,7 +45,8 @@ def take_sample(plan: Plan) -> Sample:
     started = time.perf_counter()
     for item in _spread([item for item in plan.items if (item.start, item.piece) == (0, 0)]):
         with suppress(BadFileError, OSError):
-            shards.append(next(read_item(small, item, skip_bad_files=True)))
+            source = plan.sources[item.source]
+            shards.append(next(read_source(small, source, item, skip_bad_files=True)))
     seconds = time.perf_counter() - started
     shards = [shard for shard in shards if shard.table.num_rows]
     read = sum(shard.table.num_rows for shard in shards)

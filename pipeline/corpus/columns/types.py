@@ -58,8 +58,12 @@ def unite(inputs: Inputs, columns: Columns) -> dict[str, pa.DataType]:
 def _clash(name: str, one: pa.DataType, first: str, other: pa.DataType, second: str) -> str:
     kinds = (one, other)
     hint = "give them one type, or score them in runs of their own"
-    if any(map(pa.types.is_integer, kinds)) and any(map(pa.types.is_floating, kinds)):
-        hint = f"{hint}; pandas writes whole numbers with gaps as double (its Int64 keeps them)"
+    doubles = [path for kind, path in ((one, first), (other, second)) if pa.types.is_floating(kind)]
+    if doubles and any(map(pa.types.is_integer, kinds)):
+        hint += (
+            f"; pandas writes whole numbers with gaps as double: write {doubles[0]} again after "
+            f".astype({{{name!r}: 'Int64'}})"
+        )
     return (
         f"the inputs clash: column {name} is {one} in {first} and {other} in {second}, "
         f"and no type holds the values of both: {hint}"
