@@ -4,19 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.corpus.formats import (
-    arrow_ipc,
-    avro,
-    delimited,
-    json_values,
-    jsonl,
-    jsonl_pieces,
-    orc,
-    parquet,
-    tfds,
-)
+from pipeline.corpus.formats import arrow_ipc, avro, delimited, orc, parquet, tfds
 from pipeline.corpus.formats.archives import warc
 from pipeline.corpus.formats.compression import without_ending
+from pipeline.corpus.formats.json_files import json_values, jsonl, jsonl_pieces
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 

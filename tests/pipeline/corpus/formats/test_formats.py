@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.formats import delimited, jsonl, parquet
+from pipeline.corpus.formats import delimited, parquet
+from pipeline.corpus.formats.json_files import jsonl
 from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError, UsageError
 

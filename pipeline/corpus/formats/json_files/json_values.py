@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.corpus.formats.compression import before, read_some
-from pipeline.corpus.formats.jsonl import look_at, rows_of
+from pipeline.corpus.formats.json_files.jsonl import look_at, rows_of
 from pipeline.corpus.formats.lines import (
     BYTE_ORDER_MARK,
     LINE_BYTES,

@@ -7,8 +7,8 @@ import random
 import orjson
 import pytest
 
-from pipeline.corpus.formats import json_values
-from pipeline.corpus.formats.json_values import read_values
+from pipeline.corpus.formats.json_files import json_values
+from pipeline.corpus.formats.json_files.json_values import read_values
 from pipeline.corpus.sources import Columns, ReadSettings
 from pipeline.errors import BadFileError
 

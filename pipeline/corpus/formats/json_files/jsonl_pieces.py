@@ -7,7 +7,7 @@ line, in a character, in a line end, or many times in one long line.
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.corpus.formats.jsonl import not_blank, rows_of
+from pipeline.corpus.formats.json_files.jsonl import not_blank, rows_of
 from pipeline.corpus.formats.lines import BYTE_ORDER_MARK, open_text, whole_lines
 from pipeline.corpus.sources import Columns, ReadSettings, Rows
 from pipeline.errors import BadFileError

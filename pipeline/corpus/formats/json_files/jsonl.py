@@ -12,7 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.corpus.documents import JSON
-from pipeline.corpus.formats.json_text import UnusableError, as_text, as_value, parse_line
+from pipeline.corpus.formats.json_files.json_text import (
+    UnusableError,
+    as_text,
+    as_value,
+    parse_line,
+)
 from pipeline.corpus.formats.lines import (
     Row,
     gather_rows,

@@ -1,0 +1,1 @@
+"""JSON: lines of objects, and objects over several lines."""
