@@ -1,0 +1,49 @@
+"""The table of formats by speed: every format that is read is in it, with the same labels."""
+
+import pyarrow as pa
+import pytest
+
+from benchmarks import formats
+from benchmarks.formats_written import write_all
+from pipeline.corpus.formats.registry import FORMATS
+
+WORDS = (
+    "harbour",
+    "council",
+    "match",
+    "river",
+    "market",
+    "winter",
+    "stadium",
+    "vote",
+    "jury",
+    "sun",
+)
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    titles = [f"{WORDS[n % 10]} {WORDS[n % 7]} “{n}” & more" for n in range(200)]
+    texts = [" ".join(WORDS[(n * k) % 10] for k in range(1, 20)) + "." for n in range(200)]
+    rows = pa.table({"title": titles, "description": texts})
+    return write_all(rows, tmp_path_factory.mktemp("formats"))
+
+
+def test_every_format_is_there(corpora):
+    # An Arrow file has three endings; TFDS data sets are prepared by their own builders.
+    kinds = {"arrow" if corpus.format == "feather" else corpus.format for corpus in corpora}
+    assert kinds == {*FORMATS, "delta table", "iceberg table"} - {"tfds"}
+    assert corpora[0][:2] == ("parquet", "zstd")
+
+
+def test_every_format_gives_the_same_labels(corpora, monkeypatch):
+    monkeypatch.setattr(formats, "labels_of", lambda documents, _: documents["text"].to_pylist())
+    rows = formats.measure(corpora, "a bundle", rounds=1)
+    assert [row[:2] for row in rows] == [corpus[:2] for corpus in corpora]
+    assert {row.rows for row in rows} == {200}
+    assert {row.format for row in rows if row.equal < 1} <= {
+        "warc"
+    }  # an article is found, not read
+    assert rows[0].relative == 1
+    assert all(row.relative > 0 for row in rows)
+    assert formats.as_markdown(rows).count("\n") == len(rows) + 1
