@@ -12,7 +12,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from outputs import manifest, rows
 from pipeline.launcher.command import run_command
+from pipeline.launcher.options import parse
+from pipeline.launcher.prepare_options import PrepareOptions
+from pipeline.prepare import plan_preparation
 from pipeline.score import score
+from pipeline.stages.reading import read_source
 
 DAYS = [datetime.date(2026, 1, day) for day in (1, 2, 2, 3)]
 NEWS = pa.table({"key": ["a", "b", "c", "d"], "title": ["one", "two", "six", "ten"], "day": DAYS})
@@ -185,6 +189,53 @@ def test_iceberg_deletes(tmp_path, run, monkeypatch):
     found = run("iceberg:lake.news.daily", "--carry_columns", "title:t")
     left = [f"text {number}" for number in range(20) if number not in (0, 4, 9)]
     assert sorted(found["t"].to_pylist()) == sorted(left)
+
+
+def test_tables_are_training_data_too(tmp_path):
+    root = str(tmp_path / "t")
+    write_deltalake(
+        root, NEWS.append_column("label", pa.array(list("xyxy"))), partition_by=["label"]
+    )
+    flags = ["--input", f"delta:{root}", "--text_columns", "title", "--label_column", "label"]
+    argv = [*flags, "--output", str(tmp_path / "prepared")]
+    options, _ = parse(PrepareOptions, argv, "prepare", "")
+    plan, _ = plan_preparation(options)
+    assert plan.settings["tables"] == {f"delta:{root}": 0}
+    gold = [
+        (row["text"], row["gold"])
+        for item in plan.items
+        for shard in read_source(plan, plan.sources[item.source], item)
+        for row in shard.table.to_pylist()
+    ]
+    assert sorted(gold) == [("one", "x"), ("six", "x"), ("ten", "y"), ("two", "y")]
+
+
+def test_tables_that_cannot_be_read_are_one_line(tmp_path, fake, play, monkeypatch, capsys):
+    root = str(tmp_path / "t")
+    write_deltalake(root, NEWS)
+    write_deltalake(root, NEWS.slice(1), mode="overwrite")
+    DeltaTable(root).vacuum(0, dry_run=False, enforce_retention_duration=False)
+    empty = str(tmp_path / "empty")
+    write_deltalake(empty, NEWS.slice(0, 0))
+    catalog = lake.iceberg_catalog(tmp_path / "lake", monkeypatch)
+    catalog.create_namespace("news")
+    catalog.create_table("news.empty", schema=NEWS.schema)
+    for name, line in {
+        f"delta:{tmp_path}": f"no input: there is no Delta table at {tmp_path}",
+        f"delta:{root}@0": f"delta:{root}@0 was vacuumed, perhaps",
+        f"delta:{root}@9": f"no input: delta:{root} has no version 9, its latest is 3",
+        f"delta:{empty}": f"no input: the table delta:{empty}@0 has no rows",
+        "iceberg:lake.news.empty": "no input: iceberg:lake.news.empty has no snapshot yet",
+        "iceberg:lake.news.none": "no input: the catalogue lake has no table news.none",
+        "iceberg:pond.news.none": "pyiceberg's configuration has no catalogue pond",
+        "iceberg:news": "it takes CATALOG.NAMESPACE.TABLE",
+        "delta:s3://news/table": "s3://news/table: s3:// is not supported",
+    }.items():
+        assert line in refusal(name, fake, tmp_path, capsys), name
+    flags = ["--input", f"delta:{root}@0", "--text_columns", "title", "--model", fake]
+    argv = [*flags, "--input", f"delta:{root}", "--output", str(tmp_path / "refused")]
+    assert run_command(score, argv) == 2
+    assert "is asked for in two versions; take one" in capsys.readouterr().err
 
 
 def test_a_resumed_run_keeps_its_version(tmp_path, fake, play, monkeypatch):

@@ -102,7 +102,11 @@ class Tables:
         snapshot, file = self._files[path]
         rows = facts.rows or 0
         if file.deleted is not None:
-            rows -= int(file.deleted[:rows].sum())
+            if len(file.deleted) != rows:
+                raise BadFileError(
+                    path, f"it has {rows:,} rows, in {snapshot} {len(file.deleted):,}"
+                )
+            rows -= int(file.deleted.sum())
         columns = snapshot.columns().with_metadata(facts.schema.metadata)  # it may name labels
         return Facts(columns, rows, inside=facts.schema)
 
