@@ -122,3 +122,20 @@ def test_killed_and_continued(corpus, fake, zygote, tmp_path):
     assert set(deaths) == {0, 1}  # before and after the rows were counted
     assert_same(rows(output), rows(whole))
     assert manifest(output)["rows"] == manifest(whole)["rows"] == ROWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.zst"])
+def test_two_workers_share_one_file(corpus, toy_bundle, small, tmp_path, name):
+    workers = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "2"]
+    flags = ["--text_columns", "title"]
+    assert (
+        score([*arguments(corpus / name, toy_bundle, tmp_path / "labels"), *flags, *workers]) == 0
+    )
+    assert score([*arguments(corpus / "a.parquet", toy_bundle, tmp_path / "parquet"), *flags]) == 0
+    assert_same(
+        apart_from_names(rows(tmp_path / "labels"), corpus / name),
+        apart_from_names(rows(tmp_path / "parquet"), corpus / "a.parquet"),
+    )
+    by_worker = manifest(tmp_path / "labels")["stats"]["workers"]
+    assert len(by_worker) == 2 and sum(by_worker.values()) == ROWS

@@ -36,8 +36,8 @@ class Reader(Protocol):
 
         Args:
             path: the input.
-            start: the first row. What is before it is passed over as cheaply as may be; it is 0 for
-                a format that neither says in `inspect` how many rows there are nor `is_shared`.
+            start: the first row; what is before it is passed over as cheaply as may be. It is 0 for
+                a format that says neither how many rows there are nor `passed_row_seconds`.
             rows: how many; None for all up to the end.
             columns: which columns; those with dots in their names may lie inside others.
             settings: what a person said of the input.
@@ -85,7 +85,8 @@ class Format:
         members: of the names of a folder's files, those that are to be read, if the folder is one
             that the format makes; else None.
         is_text: whether files may be compressed, which another ending behind their own says.
-        is_shared: whether several workers may read a large file, each from its own row on.
+        passed_row_seconds: about what it takes to pass over a row, of formats whose large files
+            several workers may read, each from its own row on; else None.
         pieces: the module by which a plain file's rows are found from any byte on, if there is one.
         may_grow: whether a file is still the same one if something was added at its end. Not so
             with a footer.
@@ -97,27 +98,27 @@ class Format:
     files: Callable[[str, ReadSettings], list[str]] | None = None
     members: Callable[[list[str]], list[str] | None] | None = None
     is_text: bool = False
-    is_shared: bool = False
+    passed_row_seconds: float | None = None
     pieces: Piecewise | None = None
     may_grow: bool = False
 
 
 FORMATS = {
     "parquet": Format(parquet, (".parquet", ".pq")),
-    "csv": Format(delimited, (".csv",), is_text=True, is_shared=True, may_grow=True),
+    "csv": Format(delimited, (".csv",), is_text=True, passed_row_seconds=8e-6, may_grow=True),
     "jsonl": Format(
         jsonl,
         (".jsonl", ".ndjson"),
         is_text=True,
-        is_shared=True,
+        passed_row_seconds=0.6e-6,
         pieces=jsonl_pieces,
         may_grow=True,
     ),
-    "json": Format(json_values, (".json",), is_text=True, is_shared=True),
+    "json": Format(json_values, (".json",), is_text=True, passed_row_seconds=10e-6),
     "orc": Format(orc, (".orc",)),
-    "avro": Format(avro, (".avro",), is_shared=True),
+    "avro": Format(avro, (".avro",), passed_row_seconds=3e-6),
     "arrow": Format(arrow_ipc, (".arrow", ".feather", ".ipc"), members=arrow_ipc.members),
-    "warc": Format(warc, (".warc", ".warc.gz"), is_shared=True),
+    "warc": Format(warc, (".warc", ".warc.gz"), passed_row_seconds=100e-6),
     "tfds": Format(tfds, prefix=tfds.PREFIX, files=tfds.files),
 }
 

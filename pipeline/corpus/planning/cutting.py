@@ -17,9 +17,8 @@ FEWEST_ROWS = 1024
 DECODE_SECONDS = 1e-6  # a row
 DECODED_AGAIN = 1 / 20
 # So it is with files that are read from their beginning to find a row: all bytes before it are
-# decompressed and cut into rows. What that takes a core, by how they are compressed:
-PASSED_BYTE_SECONDS = {None: 4e-9, ".gz": 15e-9, ".bz2": 150e-9, ".xz": 60e-9, ".zst": 10e-9}
-PASSED_ROW_SECONDS = 2e-6
+# decompressed and cut into rows. What a byte takes a core, by how they are compressed; measured:
+PASSED_BYTE_SECONDS = {None: 4e-9, ".gz": 13e-9, ".bz2": 400e-9, ".xz": 45e-9, ".zst": 7e-9}
 LARGE_BYTES = 8 << 20  # a smaller file is one item
 HEAD_BYTES = 1 << 20  # by which the rows of a large one are estimated
 
@@ -118,29 +117,35 @@ def _pieces(source: Source, reading: ReadSettings, row_seconds: float) -> int:
     """Into how many pieces a file is cut whose rows aren't known."""
     if not _is_large(source, row_seconds):
         return 1
-    head = min(HEAD_BYTES, source.size)
-    seen, _ = count_rows(source, reading, size=head)  # that ends in its middle, and is bad
-    expected = seen * source.size // head
+    expected = _expected(source, reading)
     if entry(source) is not None:
         return max(1, math.ceil(expected / _item_rows(0, reading.shard_rows, row_seconds)))
     return _workers(source, expected, reading, row_seconds)
 
 
+def _expected(source: Source, reading: ReadSettings) -> int:
+    """How many rows a file has, by its beginning."""
+    head = min(HEAD_BYTES, source.size)
+    seen, _ = count_rows(source, reading, size=head)  # that ends in its middle, and is bad
+    return seen * source.size // head
+
+
 def _workers(source: Source, rows: int, reading: ReadSettings, row_seconds: float) -> int:
-    """How many may read a file from its beginning, each to its own part.
+    """How many may read rows of a file from its beginning, each to its own part.
 
     To count the rows takes one pass, and those before a part half a pass on average. So N workers
     take (N + 1) / 2 passes beyond the one that all is read by.
     """
-    if not rows or not _is_large(source, row_seconds):
+    passed_row_seconds = FORMATS[source.format].passed_row_seconds
+    if passed_row_seconds is None or not _is_large(source, row_seconds):
         return 1
-    byte_seconds = PASSED_BYTE_SECONDS[ending_of(source.path)]
-    one_pass = source.size * byte_seconds + rows * PASSED_ROW_SECONDS
-    worth_it = int(2 * rows * row_seconds * DECODED_AGAIN / one_pass) - 1
+    row_bytes = source.size / max(1, _expected(source, reading))
+    passed = passed_row_seconds + row_bytes * PASSED_BYTE_SECONDS[ending_of(source.path)]
+    worth_it = int(2 * row_seconds * DECODED_AGAIN / passed) - 1
     wanted = math.ceil(rows / _item_rows(0, reading.shard_rows, row_seconds))
     return max(1, min(wanted, worth_it))
 
 
 def _is_large(source: Source, row_seconds: float) -> bool:
-    is_shared = FORMATS[source.format].is_shared
+    is_shared = FORMATS[source.format].passed_row_seconds is not None
     return is_shared and source.size >= LARGE_BYTES and row_seconds > 0

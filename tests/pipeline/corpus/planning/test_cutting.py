@@ -45,9 +45,9 @@ def cut_file(path, kind, seconds, limit=None):
         # The small transformer's 50 us: eight Tables. But who must read a file from its beginning
         # to come to his rows may take no longer than a twentieth of what they cost.
         ("a.jsonl", 50e-6, 2),
-        ("a.jsonl.gz", 50e-6, 1),
+        ("a.jsonl.gz", 50e-6, 2),
         ("a.csv", 50e-6, 1),
-        ("a.csv", 200e-6, 2),
+        ("a.csv", 400e-6, 2),
         ("a.jsonl", 0.0, 1),  # unknown, as in a preparation
     ],
 )

@@ -49,10 +49,10 @@ def archive(*records: bytes) -> bytes:
     return b"".join(gzip.compress(one) for one in records)
 
 
-def read(path, rows=None) -> list[dict]:
+def read(path, rows=None, start=0) -> list[dict]:
     columns = Columns(text=("title", "text"), carry=tuple((name, name) for name in NAMES))
     found = []
-    for stretch in warc.read(str(path), 0, rows, columns, ReadSettings(100), None):
+    for stretch in warc.read(str(path), start, rows, columns, ReadSettings(100), None):
         errors = stretch.error.to_pylist()
         found += [
             {**row, "error": error}
@@ -122,6 +122,20 @@ def test_a_damaged_member_costs_one_row(tmp_path):
     found = read(path)
     assert [row["url"] and row["url"][-1] for row in found] == ["0", "1", None, "3", "4"]
     assert found[2]["error"].startswith("record: ")
+
+
+@pytest.mark.parametrize("packed", ["members", "plain"])
+def test_rows_are_found_from_any_one_on(tmp_path, packed):
+    records = [record("warcinfo", b"software: x", "-"), *GOOD[:2], response(9, status=404), GOOD[3]]
+    path = tmp_path / ("a.warc.gz" if packed == "members" else "a.warc")
+    path.write_bytes(archive(*records) if packed == "members" else b"".join(records))
+    whole = read(path)
+    assert len(whole) == 4
+    for start in range(6):
+        assert read(path, start=start) == whole[start:]
+        assert read(path, 2, start) == whole[start : start + 2]
+    counted = warc.read(str(path), 0, None, Columns(()), ReadSettings(3), path.stat().st_size)
+    assert sum(stretch.num_rows for stretch in counted) == 4
 
 
 @pytest.mark.parametrize("wrong", [-40, -1, 1, 7, 5000])
