@@ -31,6 +31,9 @@ WORDS = np.array(["team", "market", "war", "won", "chip", "fell", "Ãœnknown", "ä
 
 ROWS = 100_000  # of the one file, and of all the others together
 FILES = 1000
+LINES = 20_000  # rows of a file of JSON lines that is cut into pieces
+PIECES = 4
+ALL = 2 * ROWS + LINES
 
 
 class Cluster:
@@ -127,15 +130,17 @@ def lives(worker):
 
 
 def write_corpora(folder):
-    """One file of a single row group, and a thousand files."""
-    (folder / "one").mkdir(parents=True)
-    (folder / "many").mkdir()
+    """One file of a single row group, a thousand files, and one of JSON lines."""
+    for name in ("one", "many", "lines"):
+        (folder / name).mkdir(parents=True)
     pq.write_table(texts(ROWS), folder / "one" / "all.parquet", row_group_size=ROWS)
     assert pq.read_metadata(folder / "one" / "all.parquet").num_row_groups == 1
     each = ROWS // FILES
     for number in range(FILES):
         path = folder / "many" / f"{number:03d}.parquet"
         pq.write_table(texts(each, ROWS + number * each), path)
+    lines = map(json.dumps, texts(LINES, 2 * ROWS).to_pylist())
+    (folder / "lines" / "all.jsonl").write_text("\n".join(lines))
 
 
 @pytest.mark.slow
@@ -146,8 +151,13 @@ def test_killed_pool_and_killed_taskmanager_change_nothing(
 ):
     # A row group that a toy scores in no time would be one worker's: here it is cut all the same.
     monkeypatch.setattr("pipeline.launcher.request.row_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("pipeline.corpus.planning.cutting._pieces", lambda *_: PIECES)
     write_corpora(tmp_path / "in")
-    argv = ["--input", str(tmp_path / "in" / "one"), "--input", str(tmp_path / "in" / "many")]
+    argv = [
+        flag
+        for name in ("one", "many", "lines")
+        for flag in ("--input", str(tmp_path / "in" / name))
+    ]
     argv += ["--model", toy_bundle.path, "--id_column", "key", "--engine", "tensorflow"]
     argv += ["--shard_rows", "500", "--output"]
     assert score([*argv, str(tmp_path / "local")]) == 0
@@ -184,11 +194,11 @@ def test_killed_pool_and_killed_taskmanager_change_nothing(
     assert len(failures) >= 2
 
     local, flink = (pq.read_table(tmp_path / name) for name in ("local", "flink"))
-    assert local.num_rows == 2 * ROWS
+    assert local.num_rows == ALL
     columns = ["score", "probabilities"]
     assert flink.drop_columns(columns).equals(local.drop_columns(columns))
     assert flink["score"].to_pylist() == pytest.approx(local["score"].to_pylist(), abs=1e-6)
     workers = json.loads((tmp_path / "flink" / "_manifest.json").read_text())["stats"]["workers"]
-    assert sum(workers.values()) == 2 * ROWS
+    assert sum(workers.values()) == ALL
     for before in kills:  # what was finished then is still those workers'
         assert all(workers[worker] >= rows for worker, rows in before.items())
