@@ -130,9 +130,13 @@ def test_two_workers_share_one_file(corpus, toy_bundle, small, tmp_path, name):
     workers = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "2"]
     flags = ["--text_columns", "title"]
     assert (
-        score([*arguments(corpus / name, toy_bundle, tmp_path / "labels"), *flags, *workers]) == 0
+        score([*arguments(corpus / name, toy_bundle.path, tmp_path / "labels"), *flags, *workers])
+        == 0
     )
-    assert score([*arguments(corpus / "a.parquet", toy_bundle, tmp_path / "parquet"), *flags]) == 0
+    assert (
+        score([*arguments(corpus / "a.parquet", toy_bundle.path, tmp_path / "parquet"), *flags])
+        == 0
+    )
     assert_same(
         apart_from_names(rows(tmp_path / "labels"), corpus / name),
         apart_from_names(rows(tmp_path / "parquet"), corpus / "a.parquet"),
