@@ -18,6 +18,7 @@ from pipeline.errors import NewsbeamError
 from pipeline.layout import WORKER_PREFIX
 
 LOOK_SECONDS = 2.0
+REST = 10  # so many times as long as a look takes, in a folder of very many files, lie between two
 EXPLAIN_SECONDS = 16.0  # to be sure that a worker is dead, if Beam fails before we are
 GRACE_SECONDS = 10.0  # a runner that is done stops its workers, and takes a moment to say so
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "SwitchingDirectRunner", "PrismRunner")
@@ -64,7 +65,7 @@ class Watchdog:
 
     def __init__(self, work: str):
         self._work = work
-        self._looked = 0.0
+        self._next = 0.0  # when to look
         self._known: dict[str, float | None] = {}  # since when each is dead
 
     def check(self) -> None:
@@ -74,13 +75,13 @@ class Watchdog:
             WorkerLostError: if a worker has been dead for a while.
         """
         now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        if now < self._next:
             return
-        self._looked = now
         alive = {_name(process) for process in _children()}
         here = socket.gethostname()
         files = storage.named(self._work, f"{WORKER_PREFIX}*")
         registered = {file.name.removeprefix(WORKER_PREFIX) for file in files}
+        self._next = now + max(LOOK_SECONDS, REST * (time.monotonic() - now))
         for name in alive | registered | set(self._known):
             host, pid, started = name.rsplit("-", 2)
             if host != here:

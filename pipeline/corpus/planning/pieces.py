@@ -117,11 +117,11 @@ def _ranges(source: Source, pieces: int, counted: Counted) -> list[tuple[int, in
             (start, end - start) for start, end in pairwise(starts)
         ]
         return [*ranges[:-1], (ranges[-1][0], None)] if reason else ranges
-    starts = [0, *accumulate(rows for rows, _ in counted)]
+    starts = [0, *accumulate(rows for rows, _ in counted[:-1])]
     damaged = next((piece for piece, (_, reason) in enumerate(counted) if reason), pieces)
     return [
         (start, rows if piece < damaged else None if piece == damaged else 0)
-        for piece, (start, (rows, _)) in enumerate(zip(starts, counted, strict=False))
+        for piece, start, (rows, _) in zip(range(pieces), starts, counted, strict=True)
     ]
 
 

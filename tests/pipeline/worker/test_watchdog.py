@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from places import ROOT
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(watchdog, "REST", 0)
     monkeypatch.setattr(watchdog, "GRACE_SECONDS", 0.2)
 
 
@@ -178,3 +180,20 @@ def wait_for(condition, seconds: float) -> None:
     while not condition():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.2)
+
+
+def test_a_look_that_takes_long_is_followed_by_a_rest(tmp_path, monkeypatch):
+    now, looks = [0.0], []
+
+    def named(*_):
+        looks.append(now[0])
+        now[0] += 1.0
+        return []
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(watchdog.storage, "named", named)
+    watched = watchdog.Watchdog(str(tmp_path))
+    while now[0] < 25:
+        watched.check()
+        now[0] += 0.5
+    assert looks == [0.0, 10.0, 20.0]
