@@ -16,6 +16,7 @@ from pipeline.corpus.planning.saved_plan import load_plan
 from pipeline.output.completion import Done, FinishedWork
 from pipeline.output.work import remove_work
 from pipeline.score import score
+from places import ROOT
 
 ROWS = 230
 ROW_SECONDS = 100.0
@@ -126,17 +127,12 @@ def test_killed_and_continued(corpus, fake, zygote, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.zst"])
-def test_two_workers_share_one_file(corpus, toy_bundle, small, tmp_path, name):
+def test_two_workers_share_one_file(corpus, small, tmp_path, name):
+    bundle = str(ROOT / "bundles" / "agnews-transformer")
     workers = ["--direct_running_mode", "multi_processing", "--direct_num_workers", "2"]
     flags = ["--text_columns", "title"]
-    assert (
-        score([*arguments(corpus / name, toy_bundle.path, tmp_path / "labels"), *flags, *workers])
-        == 0
-    )
-    assert (
-        score([*arguments(corpus / "a.parquet", toy_bundle.path, tmp_path / "parquet"), *flags])
-        == 0
-    )
+    assert score([*arguments(corpus / name, bundle, tmp_path / "labels"), *flags, *workers]) == 0
+    assert score([*arguments(corpus / "a.parquet", bundle, tmp_path / "parquet"), *flags]) == 0
     assert_same(
         apart_from_names(rows(tmp_path / "labels"), corpus / name),
         apart_from_names(rows(tmp_path / "parquet"), corpus / "a.parquet"),
