@@ -101,8 +101,8 @@ def select(
                 digest = look(path, kind)
                 if (digest, series.options) == (before.fingerprint, before.options):
                     continue
-                if digest is not None:
-                    replaces[path] = {"run": before.run, "source": before.source}
+                # Also where it can't be read just now: if the plan can, its rows must not be twice.
+                replaces[path] = {"run": before.run, "source": before.source}
             chosen.append((path, kind))
     return Selected(chosen, replaces, changed)
 

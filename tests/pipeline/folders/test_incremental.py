@@ -226,6 +226,22 @@ def test_an_input_that_could_not_be_read_is_tried_again(night, capsys):
     assert "cannot read" in capsys.readouterr().err
 
 
+def test_a_checksum_that_fails_while_choosing_doubles_no_row(night, monkeypatch):
+    """And works again while planning: the rows are scored anew, in the place of the first ones."""
+    night.write("a.jsonl", 3, seed=1)
+    assert night.run() == 0
+
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(incremental, "fingerprint_input", fails)
+    assert night.run() == 0
+    first, second = night.runs()
+    source = str(night.news / "a.jsonl")
+    replaced = {"run": first.name.removeprefix("run="), "source": source}
+    assert manifest(second)["replaces"] == [replaced]
+
+
 def test_inputs_are_the_same_however_they_are_named(night, monkeypatch, capsys):
     night.write("a.jsonl", 3, seed=1)
     assert night.run() == 0
