@@ -61,6 +61,12 @@ def passes(error: BaseException) -> bool:
     return False
 
 
+def is_read_error(error: BaseException | None) -> bool:
+    """Whether a disk or a store has failed, which says nothing of what a file holds."""
+    lasting = (errno.EIO, errno.ESTALE)
+    return error is not None and (passes(error) or getattr(error, "errno", None) in lasting)
+
+
 def _reasons(error: BaseException) -> Iterator[BaseException]:
     """The error, and those that Beam's has gathered: of a pattern, of its listing."""
     yield error

@@ -18,6 +18,7 @@ from pipeline.corpus.tables.view import read_view
 from pipeline.errors import BadFileError
 from pipeline.output.checkpoints import finished_of, whole
 from pipeline.output.counts import settled_items
+from pipeline.patience import is_read_error
 from pipeline.stages.context import RunContext
 from pipeline.stages.stage import StageDoFn, milliseconds_since, run_of
 from pipeline.stages.to_documents import to_documents
@@ -129,10 +130,16 @@ def _unchanged(source: Source, stretches: Iterator[Rows]) -> Iterator[Rows]:
 
 
 def _until_bad(stretches: Iterator[Rows], bad: list[str]) -> Iterator[Rows]:
-    """Ends where the file can't be read on, and notes why."""
+    """Ends where the file can't be read on, and notes why.
+
+    Not where the disk or the store has failed, which may be otherwise at the next try: rows up to
+    there would count as the whole file for ever.
+    """
     try:
         yield from stretches
     except BadFileError as error:
+        if is_read_error(error.__cause__):
+            raise
         bad.append(error.reason)
 
 

@@ -1,15 +1,18 @@
 """From rows of the corpus to numbered Tables of documents."""
 
+import io
 import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from google.api_core.exceptions import ServiceUnavailable
 
 from items import read_item
 from pipeline.corpus.documents import document_schema
 from pipeline.corpus.planning.planner import make_plan
 from pipeline.corpus.sources import Columns, ReadSettings, Rows, Source
+from pipeline.errors import BadFileError
 from pipeline.stages.to_documents import to_documents
 
 
@@ -130,3 +133,34 @@ def test_bytes_that_are_text_and_carried_stay_bytes():
     made = documents(table, columns, {"t": pa.binary()})
     assert made["carried:raw"] == made["id"] == [b"fine", b"caf\xe9"]
     assert made["text"] == ["fine", None]
+
+
+class Failing(io.BytesIO):
+    """A file whose disk fails behind its first bytes."""
+
+    error: Exception = OSError(5, "Input/output error")
+
+    def read(self, size=-1):
+        if self.tell() > 0:
+            raise self.error
+        return super().read(min(size, 300) if size >= 0 else 300)
+
+    read1 = read
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    "error", [OSError(5, "Input/output error"), ServiceUnavailable("503 busy")], ids=["disk", "gs"]
+)
+def test_a_disk_or_store_that_fails_is_no_broken_file(tmp_path, monkeypatch, kind, error):
+    """With `--on_bad_file skip` the rows up to there would count as the whole file for ever."""
+    path = tmp_path / f"a.{kind}"
+    line = json.dumps({"t": "text"}) if kind == "jsonl" else "text"
+    path.write_text("t\n" * (kind == "csv") + f"{line}\n" * 100)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plan = make_plan([(str(path), kind)], ["t"], {}, reading=ReadSettings(10))
+    content = path.read_bytes()
+    monkeypatch.setattr(Failing, "error", error)
+    monkeypatch.setattr("pipeline.storage.open_input", lambda _: Failing(content))
+    with pytest.raises((BadFileError, ServiceUnavailable), match=r"Input/output error|503"):
+        list(read_item(plan, plan.items[0], skip_bad_files=True))
