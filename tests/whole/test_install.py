@@ -11,18 +11,13 @@ from importlib.metadata import packages_distributions
 import pytest
 
 from places import ROOT
+from sources_of_package import copy_sources
 
 
 @pytest.mark.slow
 def test_the_installed_package_works_from_another_folder(tmp_path):
     """Its dependencies are those of the environment; what is tested is that no file is missing."""
-    built = tmp_path / "build"
-    copy = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(copy, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, names.split("\0")):
-        if name.startswith(("pipeline/", "model/", "setup.py", "pyproject.toml")):
-            (built / name).parent.mkdir(parents=True, exist_ok=True)
-            (built / name).write_bytes((ROOT / name).read_bytes())
+    built = copy_sources(tmp_path / "build")
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run(
