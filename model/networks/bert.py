@@ -1,7 +1,8 @@
 """A BERT or DistilBERT classifier on a KerasHub backbone.
 
 Token ids in, probabilities out: the padding mask (0 pads) and the segments (all 0) are made inside
-the network, so it is called like the small transformer. `checkpoint.py` brings the weights.
+the network, so it is called like the small transformer. `training/hugging_face.py` brings the
+weights.
 
 Sources: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
 Understanding", 2018 (arXiv:1810.04805); Sanh et al., "DistilBERT", 2019 (arXiv:1910.01108).
