@@ -18,7 +18,7 @@ from pipeline.errors import NewsbeamError
 from pipeline.layout import WORKER_PREFIX
 
 LOOK_SECONDS = 2.0
-REST = 10  # so many times as long as a look takes, in a folder of very many files, lie between two
+REST = 10  # so many times as long as listing takes, in a folder of very many files, between looks
 EXPLAIN_SECONDS = 16.0  # to be sure that a worker is dead, if Beam fails before we are
 GRACE_SECONDS = 10.0  # a runner that is done stops its workers, and takes a moment to say so
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "SwitchingDirectRunner", "PrismRunner")
@@ -79,9 +79,10 @@ class Watchdog:
             return
         alive = {_name(process) for process in _children()}
         here = socket.gethostname()
+        listing = time.monotonic()
         files = storage.named(self._work, f"{WORKER_PREFIX}*")
         registered = {file.name.removeprefix(WORKER_PREFIX) for file in files}
-        self._next = now + max(LOOK_SECONDS, REST * (time.monotonic() - now))
+        self._next = now + max(LOOK_SECONDS, REST * (time.monotonic() - listing))
         for name in alive | registered | set(self._known):
             host, pid, started = name.rsplit("-", 2)
             if host != here:

@@ -60,7 +60,7 @@ def cut(
         if fact.rows is not None:
             parts = ranges_of(rows or 0, fact.shards, reading.shard_rows, row_seconds)
         elif rows is not None:
-            parts = _shares(rows, _workers(source, rows, reading, row_seconds))
+            parts = _shares(rows, _workers(source, reading, row_seconds, rows))
         else:
             pieces = _pieces(source, reading, row_seconds) if left is None else 1
             parts = [(0, None)] * pieces
@@ -115,12 +115,10 @@ def _shares(rows: int, workers: int) -> list[Range]:
 
 def _pieces(source: Source, reading: ReadSettings, row_seconds: float) -> int:
     """Into how many pieces a file is cut whose rows aren't known."""
-    if not _is_large(source, row_seconds):
-        return 1
-    expected = _expected(source, reading)
-    if entry(source) is not None:
-        return max(1, math.ceil(expected / _item_rows(0, reading.shard_rows, row_seconds)))
-    return _workers(source, expected, reading, row_seconds)
+    if not _is_large(source, row_seconds) or entry(source) is None:
+        return _workers(source, reading, row_seconds)
+    rows = _expected(source, reading)
+    return max(1, math.ceil(rows / _item_rows(0, reading.shard_rows, row_seconds)))
 
 
 def _expected(source: Source, reading: ReadSettings) -> int:
@@ -130,8 +128,10 @@ def _expected(source: Source, reading: ReadSettings) -> int:
     return seen * source.size // head
 
 
-def _workers(source: Source, rows: int, reading: ReadSettings, row_seconds: float) -> int:
-    """How many may read rows of a file from its beginning, each to its own part.
+def _workers(
+    source: Source, reading: ReadSettings, row_seconds: float, rows: int | None = None
+) -> int:
+    """How many may read `rows` rows of a file, or all, from its beginning to their own part.
 
     To count the rows takes one pass, and those before a part half a pass on average. So N workers
     take (N + 1) / 2 passes beyond the one that all is read by.
@@ -139,10 +139,13 @@ def _workers(source: Source, rows: int, reading: ReadSettings, row_seconds: floa
     passed_row_seconds = FORMATS[source.format].passed_row_seconds
     if passed_row_seconds is None or not _is_large(source, row_seconds):
         return 1
-    row_bytes = source.size / max(1, _expected(source, reading))
+    expected = _expected(source, reading)
+    row_bytes = source.size / max(1, expected)
     passed = passed_row_seconds + row_bytes * PASSED_BYTE_SECONDS[ending_of(source.path)]
     worth_it = int(2 * row_seconds * DECODED_AGAIN / passed) - 1
-    wanted = math.ceil(rows / _item_rows(0, reading.shard_rows, row_seconds))
+    wanted = math.ceil(
+        (expected if rows is None else rows) / _item_rows(0, reading.shard_rows, row_seconds)
+    )
     return max(1, min(wanted, worth_it))
 
 
