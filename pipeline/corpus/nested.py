@@ -4,7 +4,7 @@ A name that really has dots in it wins: `a.b.c` is the column of that name, else
 `b.c` in `a`, else `c` in `b` in `a`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -83,3 +83,23 @@ def names_inside(value: dict[str, Any], depth: int = DEPTH, before: str = "") ->
         if isinstance(inner, dict) and depth:
             yield from (f"{before}{key}.{name}" for name in inner)
             yield from names_inside(inner, depth - 1, f"{before}{key}.")
+
+
+def inside_out(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """A type changed, and before it every type inside it: of lists, structs and maps."""
+
+    def inner(field: pa.Field) -> pa.Field:
+        return field.with_type(inside_out(field.type, change))
+
+    types = pa.types
+    if types.is_list(kind):
+        kind = pa.list_(inner(kind.value_field))
+    elif types.is_large_list(kind):
+        kind = pa.large_list(inner(kind.value_field))
+    elif types.is_fixed_size_list(kind):
+        kind = pa.list_(inner(kind.value_field), kind.list_size)
+    elif types.is_struct(kind):
+        kind = pa.struct([inner(field) for field in kind])
+    elif types.is_map(kind):
+        kind = pa.map_(inner(kind.key_field), inner(kind.item_field), kind.keys_sorted)
+    return change(kind)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.corpus.documents import DICTIONARY, PROBABILITIES
-from pipeline.corpus.nested import is_list
+from pipeline.corpus.nested import inside_out, is_list
 from pipeline.corpus.sources import Columns, Facts
 from pipeline.errors import UsageError
 
@@ -86,6 +86,25 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     if isinstance(kind, pa.FixedShapeTensorType):
         return kind.storage_type  # a list of numbers
+    return inside_out(kind, _stored)
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    """The type that Parquet gives back for one which it takes but hasn't got; nor Arrow for views.
+
+    A part's schema must be that of the checkpoints it is made of, which have been through Parquet.
+    """
+    types = pa.types
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_date64(kind):
+        return pa.date32()
+    if types.is_time32(kind):
+        return pa.time32("ms")
+    if types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", kind.tz)
     return kind
 
 
@@ -129,6 +148,12 @@ def _check_storable(path: str, name: str, kind: pa.DataType) -> None:
     except (pa.ArrowException, NotImplementedError) as error:
         raise UsageError(
             f"column {name} of {path} is {kind}, which Parquet cannot hold; leave it out"
+        ) from error
+    try:
+        pa.nulls(1, kind).take(pa.array([0]))
+    except (pa.ArrowException, NotImplementedError) as error:  # list views of string views, say
+        raise UsageError(
+            f"column {name} of {path} is {kind}, which Arrow has no functions for; leave it out"
         ) from error
 
 

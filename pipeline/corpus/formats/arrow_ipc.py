@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline import storage
 from pipeline.corpus.formats.damage import damage_named
-from pipeline.corpus.nested import find_path, pick
+from pipeline.corpus.nested import find_path, inside_out, pick
 from pipeline.corpus.sources import Columns, Facts, ReadSettings, Rows
 from pipeline.errors import BadFileError
 
@@ -35,7 +35,10 @@ def inspect(path: str, settings: ReadSettings) -> Facts:
     with damage_named(path), storage.open_input(path) as stream:
         reader = _open(path, stream)
         bad = None if _is_whole(stream) else BadFileError(path, "it is cut off: it has no end")
-        return Facts(reader.schema, None, bad=bad)
+        fields = [
+            field.with_type(inside_out(field.type, _of_any_length)) for field in reader.schema
+        ]
+        return Facts(pa.schema(fields), None, bad=bad)
 
 
 def read(
@@ -72,6 +75,16 @@ def members(names: list[str]) -> list[str] | None:
     if set(names) >= ABOUT_DATA:
         return [name for name in names if _DATA.fullmatch(name)]
     return [] if ABOUT_SPLITS in names else None
+
+
+def _of_any_length(kind: pa.DataType) -> pa.DataType:
+    """A list of any length in the place of one of a fixed length.
+
+    Such a list may be null here; Parquet, which is what comes out, writes it and can't read it.
+    """
+    if isinstance(kind, pa.FixedShapeTensorType):
+        kind = kind.storage_type
+    return pa.list_(kind.value_field) if pa.types.is_fixed_size_list(kind) else kind
 
 
 def _open(path: str, stream: IO[bytes], names: list[str] | None = None) -> Any:
