@@ -7,11 +7,11 @@ from pipeline import durable, layout, storage
 from pipeline.corpus.planning.plan import Plan
 from pipeline.corpus.planning.same_run import continued
 from pipeline.corpus.planning.saved_plan import load_plan, save_plan, saved_digest
-from pipeline.folders.refusals import has_work, refuse_series, unexpected_files
+from pipeline.folders.refusals import has_work, refuse_series
 from pipeline.output.into_table import with_slot
 from pipeline.output.manifest import now
-from pipeline.output.parts import plan_of_part
-from pipeline.output.published import Published, published
+from pipeline.output.parts import left_parts
+from pipeline.output.published import Published, named_parts, published
 from pipeline.output.swap import finish_swaps
 from pipeline.output.work import (
     remove_remains,
@@ -61,8 +61,7 @@ def enter(
     _begin(work, plan, model, there, with_slot(notes or {}, output, there and there.commit))
     for other in works if overwrite else []:
         if layout.last_part(other) != layout.last_part(work):
-            _give_up(output, other, there)
-    _delete_unpublished(output, plan.digest, there)
+            _give_up(output, other)
     return True
 
 
@@ -116,7 +115,7 @@ def read_started(work: str) -> dict[str, Any]:
 def give_up(output: str) -> None:
     """Takes the unfinished runs away in a folder that holds no published one."""
     for work in work_folders(output):
-        _give_up(output, work, None)
+        _give_up(output, work)
     durable.remove_if_empty(output)
 
 
@@ -154,15 +153,15 @@ def _is_left_of(work: str, there: Published | None) -> bool:
         return True
 
 
-def _give_up(output: str, work: str, there: Published | None) -> None:
+def _give_up(output: str, work: str) -> None:
+    """Takes a work folder away, and parts of its run that are in the folder and not published.
+
+    Whoever still works at that run can do nothing more when its work folder has gone; only then it
+    is certain what is published.
+    """
     digest = saved_digest(storage.join(work, layout.PLAN))
     remove_work(work)
     if digest is not None:
-        _delete_unpublished(output, digest, there)
-
-
-def _delete_unpublished(output: str, plan_digest: str, there: Published | None) -> None:
-    """Deletes parts that a run of version 0.1, of a plan of ours, left when it died publishing."""
-    for file in unexpected_files(output, there):
-        if layout.is_part(file.name) and plan_of_part(file.path) == plan_digest:
-            durable.delete([file.path])
+        there = published(output)
+        names = set(named_parts(there.manifest)) if there is not None else set()
+        durable.delete(left_parts(output, digest, names))

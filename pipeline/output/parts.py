@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from pipeline import durable, storage
 from pipeline.corpus.documents import METADATA_KEY
 from pipeline.corpus.planning.plan import Plan
 from pipeline.errors import NewsbeamError
-from pipeline.layout import part_name
+from pipeline.layout import is_part, part_name
 from pipeline.output.checkpoints import COMPRESSION, read_checkpoint
 
 PART_BYTES = 128 << 20  # a useful size: few enough files, small enough to share out
@@ -129,6 +130,24 @@ def plan_of_part(path: str) -> str | None:
         return _read_footer(path)[0].get("plan")
     except (pa.ArrowException, ValueError):
         return None
+
+
+def left_parts(output: str, plan_digest: str, published: set[str]) -> list[str]:
+    """Paths of a run's parts in an output folder that are not published, as a dead run leaves them.
+
+    Args:
+        output: the folder.
+        plan_digest: of the run's plan.
+        published: names of the parts that are.
+    """
+    files = [file for file in storage.files_in(output) if is_part(file.name)]
+    others = [file.path for file in files if file.name not in published]
+    left = []
+    for path in others:
+        with suppress(FileNotFoundError):  # whose run has just taken it out
+            if plan_of_part(path) == plan_digest:
+                left.append(path)
+    return left
 
 
 def _read_footer(path: str) -> tuple[dict[str, Any], int]:

@@ -22,7 +22,7 @@ from pipeline.errors import NewsbeamError
 from pipeline.output.attempts import adopt, begin_swap, decide, discard
 from pipeline.output.into_table import bring_in, note_partitions
 from pipeline.output.moves import Moves, TakenOverError, moves
-from pipeline.output.parts import check_part
+from pipeline.output.parts import check_part, left_parts
 from pipeline.output.published import as_manifest, commit_of, named_parts, published
 from pipeline.output.work import remove_work, work_folders
 from pipeline.tables.commit import SlotTakenError
@@ -126,7 +126,7 @@ def _act(swap: str, output: str) -> None:
         )
     acts = moves(swap, output)
     acts.take_out(layout.SUCCESS)
-    for name in _old_parts(swap, output):
+    for name in _old_parts(swap, output, record["plan"]):
         acts.take_out(name)
     acts.take_out(layout.REPORT)
     for name in record["parts"]:
@@ -149,8 +149,12 @@ def _replace(acts: Moves, names: list[str]) -> None:
         acts.put_in(name)
 
 
-def _old_parts(swap: str, output: str) -> list[str]:
-    """The parts that may go: those of the manifest, and of the attempts that we have ended."""
+def _old_parts(swap: str, output: str, plan_digest: str) -> list[str]:
+    """The parts that may go: of the manifest, of attempts that we have ended, of this very run.
+
+    The last are what an attempt before has put in, or a run of version 0.1 that died publishing.
+    They go here and no earlier, since here it is certain that nobody else is putting them in.
+    """
     content = storage.read_if_there(storage.join(output, layout.MANIFEST))
     manifest = content and as_manifest(content)
     names = set(named_parts(manifest) if manifest else [])
@@ -158,6 +162,7 @@ def _old_parts(swap: str, output: str) -> list[str]:
         below = path.removeprefix(storage.local_path(swap) if storage.is_local(swap) else swap)
         if f"/{layout.ENDED_PREFIX}" in below and path.endswith(f"/{layout.SWAP_RECORD}"):
             names |= {name for name in storage.read_json(path)["parts"] if layout.is_part(name)}
+    names |= {layout.last_part(path) for path in left_parts(output, plan_digest, names)}
     return sorted(names)
 
 

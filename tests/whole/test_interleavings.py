@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 import threading
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -112,7 +113,9 @@ class Stage:
             part = Part(name, [f"{number}"], [1])
             entries.append(described(part, f"{work}/{name}"))
         plan = {"digest": toy.plan.digest, **toy.plan.identity()}
-        swap.publish(str(self.output), work, {"plan": plan, "parts": entries}, b"page", over)
+        finished = uuid.uuid4().hex  # a time, in real ones: no two runs have one manifest
+        manifest = {"plan": plan, "parts": entries, "finished": finished}
+        swap.publish(str(self.output), work, manifest, b"page", over)
 
     def watched_job(self, letter: str) -> None:
         """As `job`; who is told that all is well was published at some moment."""
@@ -133,9 +136,10 @@ class Stage:
                     party.has_job = True
                     self.watched_job(letter)
             finally:
+                party.has_job = False
                 if not party.is_dead and self.holds(party):
                     holding.__exit__(None, None, None)
-                    self._streams.pop(party.name)
+                    self._streams.pop(party.name, None)
             return
 
     def remember_lock(self, stream: io.TextIOBase, owner: str) -> None:
