@@ -25,6 +25,7 @@ class TensorFlowEngine:
             self._serve = tf.function(
                 lambda token_ids: self._module.compute(token_ids, weights),
                 input_signature=[tf.TensorSpec([None, None], tf.int32)],
+                autograph=False,
             )
 
     def __call__(self, token_ids: np.ndarray) -> np.ndarray:

@@ -48,12 +48,14 @@ def write_served(spec: Mapping[str, Any], network: keras.Model, folder: str) -> 
     served.compute = tf.function(
         lambda token_ids, weights: _with_weights(network, weights, serve, token_ids),
         input_signature=[token_ids, weights],
+        autograph=False,  # there is nothing for it to rewrite
     )
     served.serve = tf.function(
         lambda token_ids: served.compute(
             token_ids, [tf.cast(variable, tf.float32) for variable in served.stored]
         ),
         input_signature=[token_ids],
+        autograph=False,
     )
     tf.saved_model.save(served, folder, signatures={"serving_default": served.serve})
 
