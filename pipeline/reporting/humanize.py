@@ -43,9 +43,9 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
-def plural(number: int, one: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count(number)} {one if number == 1 else one + 's'}"
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 row`, `2 rows`; `many` is for what has no plain s: the templates' batches."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def moment(iso: str) -> str:
