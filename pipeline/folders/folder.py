@@ -14,6 +14,8 @@ from pipeline.output.parts import left_parts
 from pipeline.output.published import Published, named_parts, published
 from pipeline.output.swap import finish_swaps
 from pipeline.output.work import (
+    fence_work,
+    gone_folders,
     remove_remains,
     remove_work,
     work_folder,
@@ -74,6 +76,11 @@ def settle(output: str) -> list[str]:
     Returns:
         Names of the work folders whose runs have been finished now.
     """
+    alive = {layout.last_part(work) for work in work_folders(output)}
+    for gone in gone_folders(output):
+        digest = saved_digest(storage.join(gone, layout.PLAN))
+        if digest is not None and layout.work_name(digest) not in alive:
+            _delete_left(output, digest)
     remove_remains(output)
     finished = finish_swaps(output)
     there = published(output)
@@ -156,11 +163,20 @@ def _is_left_of(work: str, there: Published | None) -> bool:
 def _give_up(output: str, work: str) -> None:
     """Takes a work folder away, and parts of its run that are in the folder and not published.
 
-    Whoever still works at that run can do nothing more when its work folder has gone; only then it
-    is certain what is published.
+    Whoever still works at that run can do nothing more when its work folder has another name; only
+    then it is certain what is published.
     """
     digest = saved_digest(storage.join(work, layout.PLAN))
-    remove_work(work)
+    if storage.is_local(work):
+        work = fence_work(work)
+        _delete_left(output, digest)  # while its plan says that they are ours
+        remove_work(work)
+    else:
+        remove_work(work)
+        _delete_left(output, digest)
+
+
+def _delete_left(output: str, digest: str | None) -> None:
     if digest is not None:
         there = published(output)
         names = set(named_parts(there.manifest)) if there is not None else set()

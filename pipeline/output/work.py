@@ -46,14 +46,7 @@ def remove_work(path: str) -> None:
     if not storage.is_local(path):
         _remove_objects(path)
         return
-    path = storage.local_path(path).rstrip("/")
-    if not _is_gone(path):
-        gone = layout.gone_name(path, uuid.uuid4().hex)
-        try:
-            os.rename(path, gone)
-        except FileNotFoundError:
-            return  # somebody else has just done so
-        path = gone
+    path = fence_work(path)
     with suppress(FileNotFoundError):
         for name in os.listdir(path):
             inner = os.path.join(path, name)
@@ -64,6 +57,28 @@ def remove_work(path: str) -> None:
         durable.delete([os.path.join(path, layout.PLAN)])
         with suppress(OSError):
             os.rmdir(path)
+
+
+def fence_work(path: str) -> str:
+    """Ends all attempts in a work folder of ours on a disk, by giving it another name.
+
+    Returns:
+        Its name from now on; still the old one in a store, or if somebody else was faster.
+    """
+    path = storage.local_path(path).rstrip("/") if storage.is_local(path) else path
+    if not storage.is_local(path) or _is_gone(path):
+        return path
+    gone = layout.gone_name(path, uuid.uuid4().hex)
+    try:
+        os.rename(path, gone)
+    except FileNotFoundError:
+        return path
+    return gone
+
+
+def gone_folders(output: str) -> list[str]:
+    """Work folders of ours that somebody was about to take away."""
+    return [path for path in _ours(output) if _is_gone(path)]
 
 
 def remove_remains(output: str) -> None:
