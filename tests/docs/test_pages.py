@@ -69,7 +69,9 @@ def test_python_is_python(page):
 def test_names_in_how_to_add_are_those_of_the_code():
     _, how_to = (ROOT / "docs/architecture.md").read_text().split("## How to add a format")
     names = re.findall(r"`([A-Z]\w+|[a-z]\w*_\w+)`", how_to)
-    code = "\n".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    code = "\n".join(
+        path.read_text() for room in (*ROOMS, "tests") for path in (ROOT / room).rglob("*.py")
+    )
     assert {"Format", "Scorer", "DEFAULTS", "shard_stats"} <= set(names)
     for name in names:
         assert re.search(rf"\b{name}\b", code), name
