@@ -18,7 +18,7 @@ from pipeline import durable
 from pipeline.errors import NewsbeamError
 from pipeline.table_names import TableName
 from pipeline.tables.change import Change
-from pipeline.tables.formats import create_table, open_table
+from pipeline.tables.formats import check_columns, create_table, open_table
 from pipeline.tables.opened import Added, ConflictError, Opened
 from pipeline.tables.rows import Touched, touched, write_rest
 
@@ -39,8 +39,10 @@ def commit(name: TableName, change: Change) -> bool:
 
     Raises:
         SlotTakenError: if another run is there in its place.
+        UsageError: for columns that the table has no place for.
         NewsbeamError: if another writer has changed the rows that it replaces, meanwhile.
     """
+    check_columns(name, change.schema)
     placed: list[Added] = []
     replaced: int | None = None
     for _ in _tries():

@@ -81,8 +81,9 @@ class Delta:
             UsageError: if it has features that we would not heed.
         """
         settings = self._table.metadata().configuration
-        for name, values in REFUSED.items():
-            if str(settings.get(name, "")).lower() in values:
+        for name in settings:
+            is_constraint = name.startswith("delta.constraints.")
+            if is_constraint or str(settings[name]).lower() in REFUSED.get(name, ()):
                 raise UsageError(
                     f"delta:{self.root} has {name}={settings[name]}, which newsbeam doesn't write"
                 )
@@ -132,8 +133,7 @@ class Delta:
         by = self.partitioned_by()
         if by:
             inside = {one.column for one in by if not one.by_day}  # the log has their values
-            pieces = split([file.path for file in files], by, self.root, attempt, inside)
-            return [(one.path, one.partition) for one in pieces]
+            return split([file.path for file in files], by, self.root, attempt, inside)
         return [(path, ()) for path in place(files, self.root, attempt)]
 
     def new_file(self, attempt: str, name: str) -> tuple[str, str]:

@@ -66,6 +66,16 @@ def create_table(name: TableName, schema: pa.Schema, partition_by: Sequence[str]
     create_iceberg(name, schema, partition_by)
 
 
+def check_columns(name: TableName, schema: pa.Schema) -> None:
+    """Refuses columns that a table's format does not keep as they are.
+
+    Raises:
+        UsageError: for the first of them.
+    """
+    format_name, stored = TYPES[name.kind]
+    check_types(schema, stored, format_name)
+
+
 def check_table(
     name: TableName, schema: pa.Schema, partition_by: Sequence[str], carried: set[str]
 ) -> None:
@@ -80,19 +90,21 @@ def check_table(
     Raises:
         UsageError: if they can't.
     """
-    format_name, stored = TYPES[name.kind]
-    check_types(schema, stored, format_name)
+    check_columns(name, schema)
     by = [PartitionColumn.of(one) for one in partition_by]
     check_partitions(by, schema, carried)
     table = open_table(name)
     if table is not None:
         table.check()
+        for field in table.schema():
+            if not field.nullable:
+                raise UsageError(f"column {field.name} of {name.latest} takes no nulls; ours may")
         there = table.partitioned_by()
         if by and by != there:
             is_by = f"by {','.join(map(str, there))}" if there else "by nothing"
             raise UsageError(f"{name.latest} is partitioned {is_by}; leave out --partition_by")
         check_partitions(there, schema, carried)
-        new_columns(schema, table.schema(), stored, name.latest)
+        new_columns(schema, table.schema(), TYPES[name.kind][1], name.latest)
     elif name.kind == DELTA:
         from pipeline.tables.delta import check_place
 

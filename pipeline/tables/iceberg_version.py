@@ -148,7 +148,7 @@ class Iceberg:
         by = self.partitioned_by()
         if by:
             pieces = split([file.path for file in files], by, self.root, attempt, set())
-            paths = [one.path for one in pieces]
+            paths = [path for path, _ in pieces]
         else:
             paths = place(files, self.root, attempt, write_plain)
         return [(storage.join(self.root, path), ()) for path in paths]

@@ -1,7 +1,7 @@
 """Rows shared out over files by the columns that a table is partitioned by.
 
-A file of a partitioned table holds rows of one partition. So a run gives at least one file for each
-partition that it has rows of, and those files may be small: hence a bound on how many there are.
+A file holds rows of one partition, so a run gives at least one for each that it has rows of, and
+those files may be small: hence a bound on how many there are.
 """
 
 import datetime
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipeline import durable, storage
 from pipeline.errors import NewsbeamError, UsageError
 from pipeline.tables.placing import below, make_attempt
-from pipeline.tables.rows import COMPRESSION, Partition, plain_field
+from pipeline.tables.rows import COMPRESSION, SOURCE, Partition, plain_field
 
 DAY = "_day"  # behind a timestamp's name: the column of a Delta table that holds its day
 MOST_PARTITIONS = 500  # that one run may have rows of: each is a file, and all are open at a time
@@ -52,18 +52,13 @@ class PartitionColumn(NamedTuple):
         return f"day({self.column})" if self.by_day else self.column
 
     def values(self, table: pa.Table) -> pa.ChunkedArray:
-        """Its value in each row."""
+        """Its value in each row; nulls where rows don't have it, from before it was carried."""
+        if self.column not in table.column_names:
+            return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
         values = table[self.column]
         if self.by_day:
             return values.cast(pa.timestamp("us", values.type.tz)).cast(pa.date32())
         return values
-
-
-class Piece(NamedTuple):
-    """A file with the rows of one partition: its path from the root on, and the partition."""
-
-    path: str
-    partition: Partition
 
 
 def check_partitions(by: Sequence[PartitionColumn], schema: pa.Schema, carried: set[str]) -> None:
@@ -102,16 +97,19 @@ def count_partitions(paths: Iterable[str], by: Sequence[PartitionColumn]) -> int
         with storage.open_input(path) as stream:
             parquet = pq.ParquetFile(stream)
             for number in range(parquet.num_row_groups):
-                columns = sorted({one.column for one in by})
-                table = parquet.read_row_group(number, columns)
+                names = {one.column for one in by} & set(parquet.schema_arrow.names)
+                table = parquet.read_row_group(number, [*sorted(names), SOURCE])
                 found |= {partition for partition, _ in _shares(table, by)}
-        if len(found) > MOST_PARTITIONS:
-            raise NewsbeamError(
-                f"--partition_by {','.join(map(str, by))} would make more than "
-                f"{MOST_PARTITIONS} small files of this run; choose columns of fewer values. "
-                f"Nothing was published, the finished work is kept"
-            )
+        _check_count(len(found), by)
     return len(found)
+
+
+def _check_count(count: int, by: Sequence[PartitionColumn]) -> None:
+    if count > MOST_PARTITIONS:
+        raise NewsbeamError(
+            f"--partition_by {','.join(map(str, by))} would make more than {MOST_PARTITIONS} small "
+            f"files of one run; choose columns of fewer values. The finished work is kept"
+        )
 
 
 def split(
@@ -120,7 +118,7 @@ def split(
     root: str,
     attempt: str,
     left_out: set[str],
-) -> list[Piece]:
+) -> list[tuple[str, Partition]]:
     """Writes the rows of some files anew, one file for each partition.
 
     Args:
@@ -129,6 +127,9 @@ def split(
         root: of the table.
         attempt: of whom the files are.
         left_out: columns that are not written, since the table has their values elsewhere.
+
+    Returns:
+        Of each file its path, from the root on, and its partition.
     """
     make_attempt(root, attempt)
     waiting: dict[Partition, list[pa.Table]] = {}
@@ -140,6 +141,7 @@ def split(
             for partition, tables in waiting.items():
                 table = pa.concat_tables(tables)
                 if partition not in writers:
+                    _check_count(len(writers) + 1, by)
                     path = below(attempt, f"split-{uuid.uuid4().hex}.parquet")
                     target = durable.writing(storage.join(root, path), make_folder=False)
                     stream: IO[bytes] = stack.enter_context(target)
@@ -160,7 +162,7 @@ def split(
                     write()
                     size = 0
         write()
-    return [Piece(path, partition) for partition, (path, _) in writers.items()]
+    return [(path, partition) for partition, (path, _) in writers.items()]
 
 
 def _row_groups(path: str) -> Iterator[pa.Table]:

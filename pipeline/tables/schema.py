@@ -24,7 +24,14 @@ def check_types(schema: pa.Schema, stored: Stored, format_name: str) -> None:
     Raises:
         UsageError: for the first of them.
     """
+    names: dict[str, str] = {}
     for field in schema:
+        other = names.setdefault(field.name.lower(), field.name)
+        if other != field.name:
+            raise UsageError(
+                f"columns {other} and {field.name} differ in nothing but case, which {format_name} "
+                f"does not heed; carry one under another name"
+            )
         try:
             kept = keeps(field.type, stored(field.type))
         except Exception:  # each library has its own

@@ -57,6 +57,9 @@ class DeltaLake:
         table = pa.table({name: [row[n] for row in rows] for n, name in enumerate(NAMES)})
         write_deltalake(self.root, table, mode="append", schema_mode="merge")
 
+    def make(self, schema: pa.Schema) -> None:
+        DeltaTable.create(self.root, schema)
+
     def drop(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -110,6 +113,10 @@ class IcebergLake:
     def append(self, *rows) -> None:
         table = pa.table({name: [row[n] for row in rows] for n, name in enumerate(NAMES)})
         self.table().append(table)
+
+    def make(self, schema: pa.Schema) -> None:
+        load_catalog("lake").create_namespace("news")
+        load_catalog("lake").create_table("news.labels", schema)
 
     def drop(self) -> None:
         with suppress(NoSuchTableError):

@@ -368,3 +368,30 @@ def test_a_table_that_is_an_input_is_one_input_whatever_its_files_are_called(pla
     second = begin({"t/9.csv": ["a0", "a1", "b0"]}, bundle="b", output="other", below=below)
     second.publish()
     assert [row[2:] for row in lake.rows()] == [("a0", "b"), ("a1", "b"), ("b0", "b"), ("u0", "a")]
+
+
+def test_a_run_of_no_rows(place, lake, begin):
+    begin(FIRST).publish()
+    begin({"a.csv": [], "b.csv": []}, output="other", bundle="b").publish()
+    assert lake.rows() == []
+
+
+def test_names_that_differ_in_case_and_columns_that_take_no_nulls_are_refused(place, lake, begin):
+    name = table_to_write(lake.name)
+    schema = pa.schema([("day", pa.string()), ("Day", pa.string())])
+    with pytest.raises(UsageError, match="columns day and Day differ in nothing but case"):
+        check_table(name, schema, [], set())
+    lake.make(pa.schema([pa.field("day", pa.string(), nullable=False)]))
+    with pytest.raises(UsageError, match=r"column day of .* takes no nulls"):
+        check_table(name, schema.remove(1), [], set())
+
+
+def test_runs_from_before_are_held_to_the_same_types(place, lake, begin):
+    number = pa.scalar(2**63, pa.uint64())
+    before = ToyRun(place, FIRST, None, more={"number": number}, output="old")
+    before.publish()
+    later = begin({"c.csv": ["c0"]})
+    with pytest.raises(UsageError, match="column number is uint64, which"):
+        catch_up([before.output], later.notes["table"])
+    later.publish()
+    assert lake.rows() == later.rows()

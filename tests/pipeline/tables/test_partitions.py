@@ -81,7 +81,7 @@ def test_what_is_nothing_to_partition_by_is_refused_before_any_work(lake):
 def test_too_many_small_files_are_refused_before_it_is_decided(lake, monkeypatch):
     monkeypatch.setattr(partitions, "MOST_PARTITIONS", 0)
     begun = run(lake, {"a.csv": ["a0"]}, "news", MONDAY, "one", by=("section",))
-    with pytest.raises(NewsbeamError, match="more than 0 small files of this run; choose columns"):
+    with pytest.raises(NewsbeamError, match="more than 0 small files of one run; choose columns"):
         begun.publish()
     monkeypatch.undo()
     assert not list(Path(begun.output).glob("_work-*/swap-*"))
