@@ -21,13 +21,13 @@ from pipeline.output.published import readable_manifest, telling_of
 def compare(argv: list[str]) -> int:
     """Prints where two runs agree, and writes a page of it."""
     parser = Parser(prog=program("pipeline.compare"), description=__doc__)
-    for side, what in (("left", "the run before"), ("right", "the run after")):
+    for flag, run in (("--left", "the run before"), ("--right", "the run after")):
         parser.add_argument(
-            f"--{side}",
+            flag,
             type=storage.supported,
             required=True,
             metavar="RUN",
-            help=f"{what}: its folder, with _SUCCESS in it",
+            help=f"{run}: its folder, with _SUCCESS in it",
         )
     parser.add_argument("--html", metavar="FILE", help="also write a page, to a new file")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
