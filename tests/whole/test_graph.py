@@ -49,7 +49,7 @@ def graph_of(plan: Plan, argv=(), then=None, chooses=False):
     pipeline = beam.Pipeline(options=options)
     work = work_folder("gs://news/out", plan)
     context = RunContext(
-        work, "gs://news/out", "gs://news/model", then, chooses, max_error_rate=0.01
+        work, "gs://news/out", "gs://news/model", then, chooses=chooses, max_error_rate=0.01
     )
     build(pipeline, context)
     return pipeline, pipeline.to_runner_api()
