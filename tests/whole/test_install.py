@@ -77,7 +77,7 @@ def test_the_installed_package_works_from_another_folder(tmp_path):
 
 def test_what_is_imported_is_declared():
     """By the names of distributions; `google` is shared by those of `apache-beam[gcp]`."""
-    declared = set(re.findall(r'"([\w-]+)(?:\[\w+\])?>=', (ROOT / "setup.py").read_text()))
+    declared = set(re.findall(r'"([\w-]+)(?:\[[\w-]+\])?>=', (ROOT / "setup.py").read_text()))
     known = packages_distributions()
     for path in [*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("model/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
