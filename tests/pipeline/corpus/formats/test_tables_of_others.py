@@ -253,7 +253,11 @@ def test_damage_is_named(tmp_path, kind):
                 content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
         is_cut = number % 4 == 0 or kind == "orc"
         path.write_bytes(content[: draw.randrange(len(content))] if is_cut else content)
-        options = {"reading": SETTINGS, "on_bad_file": "skip", "carry_columns": ["key", "tags"]}
+        options = {
+            "reading": SETTINGS,
+            "on_bad_file": "skip",
+            "carry_columns": [("key", "key"), ("tags", "tags")],
+        }
         try:
             plan = make_plan(inputs, ["title"], {}, **options)
         except UsageError as error:  # the name of a column, or its type, is another now
