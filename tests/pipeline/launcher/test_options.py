@@ -22,7 +22,7 @@ def test_ours_and_beams_options():
         "--input", "a", "--input=b", "--carry_columns", "x,y:z", "--direct_num_workers=2"
     )
     assert options.input == ["a", "b"]
-    assert options.carry_columns == ["x", "y:z"]
+    assert options.carry_columns == [("x", "x"), ("y", "z")]
     assert beams.view_as(DirectOptions).direct_num_workers == 2
     assert beams.view_as(StandardOptions).runner == "FnApiRunner"
 
