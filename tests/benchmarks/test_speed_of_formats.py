@@ -2,9 +2,10 @@
 
 import pyarrow as pa
 import pytest
+from pyiceberg.utils.config import Config
 
 from benchmarks import formats
-from benchmarks.formats_written import write_all
+from benchmarks.formats_written import CATALOG, write_all
 from pipeline.corpus.formats.registry import FORMATS
 
 WORDS = (
@@ -26,7 +27,14 @@ def corpora(tmp_path_factory):
     titles = [f"{WORDS[n % 10]} {WORDS[n % 7]} “{n}” & more" for n in range(200)]
     texts = [" ".join(WORDS[(n * k) % 10] for k in range(1, 20)) + "." for n in range(200)]
     rows = pa.table({"title": titles, "description": texts})
-    return write_all(rows, tmp_path_factory.mktemp("formats"))
+    folder = tmp_path_factory.mktemp("formats")
+    own = f"PYICEBERG_CATALOG__{CATALOG.upper()}__"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"{own}URI", f"sqlite:///{folder}/iceberg/catalog.db")
+        patch.setenv(f"{own}WAREHOUSE", f"{folder}/iceberg")
+        # It was read when another test imported the module.
+        patch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+        yield write_all(rows, folder)
 
 
 def test_every_format_is_there(corpora):
