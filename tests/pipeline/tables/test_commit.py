@@ -3,8 +3,9 @@
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,6 +47,19 @@ def begin(place, lake):
     return lambda corpus, **more: ToyRun(place, corpus, lake.name, **more)
 
 
+@contextmanager
+def dying_at(step, lake, monkeypatch) -> Iterator[None]:
+    """What happens within dies at its step number `step`."""
+
+    def die(number):
+        if number == step:
+            raise Dies
+
+    with monkeypatch.context() as context:
+        stepping(context, die, lake.commits)
+        yield
+
+
 def without(rows, *names):
     return [row for row in rows if Path(row[0]).name not in names]
 
@@ -84,18 +98,12 @@ def test_a_run_that_dies_at_any_step_is_made_up_for_by_the_next(place, lake, beg
         first.publish()
         lake.compact()
         run = begin(SECOND, bundle="b", output="other", more={"x": pa.scalar("y")})
-
-        def die(number, step=step):
-            if number == step:
-                raise Dies
-
-        with monkeypatch.context() as context:
-            stepping(context, die, lake.commits)
-            try:
+        try:
+            with dying_at(step, lake, monkeypatch):
                 run.publish()
-                break
-            except Dies:
-                pass
+            break
+        except Dies:
+            pass
         expected = sorted(without(first.rows(), "b.csv") + run.rows())
         now = lake.rows()
         assert now in (sorted(first.rows()), expected)
@@ -120,18 +128,12 @@ def test_the_first_run_dies_at_any_step(place, lake, begin, monkeypatch):
         lake.drop()
         shutil.rmtree(place / "labels", ignore_errors=True)
         run = begin(FIRST)
-
-        def die(number, step=step):
-            if number == step:
-                raise Dies
-
-        with monkeypatch.context() as context:
-            stepping(context, die, lake.commits)
-            try:
+        try:
+            with dying_at(step, lake, monkeypatch):
                 run.publish()
-                break
-            except Dies:
-                pass
+            break
+        except Dies:
+            pass
         if run.enter():
             run.publish()
         assert lake.rows() == sorted(run.rows())
@@ -153,25 +155,18 @@ def test_killed_at_random_and_retried(place, lake, begin, monkeypatch, pytestcon
         is_new = run.is_new
         while is_new:
             last = draw.randint(1, 60)
-
-            def die(number, last=last):
-                if number == last:
-                    raise Dies
-
-            with monkeypatch.context() as context:
-                stepping(context, die, lake.commits)
-                try:
+            try:
+                with dying_at(last, lake, monkeypatch):
                     run.publish()
-                except Dies:
-                    killed += 1
-                except TakenOverError:
-                    pass
-            with monkeypatch.context() as context:
-                stepping(context, die, lake.commits)
-                try:
+            except Dies:
+                killed += 1
+            except TakenOverError:
+                pass
+            try:
+                with dying_at(last, lake, monkeypatch):
                     is_new = run.enter()
-                except Dies:
-                    killed += 1
+            except Dies:
+                killed += 1
             if published_manifest(run.output):
                 break
         for row in run.rows():
