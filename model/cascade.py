@@ -21,11 +21,11 @@ from model.console.terminal import say
 from model.console.text_table import text_table
 from model.engines.cascade_rules import check_pair, is_unsure, model_names, other_columns
 from model.engines.choose import choose_engine
+from model.engines.cost import WARM_UP
 from model.engines.labelled import Labeller, read_labelled
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 HEADER = ("confidence", "passed on", "accuracy", "cost")
-WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
 COST = (
     "cost: this machine's seconds for the file by the cascade over those by {then} alone, loading",
     "left out: all of {model}'s, and of {then}'s the share that the passed on rows are of all.",

@@ -6,6 +6,7 @@ from typing import Any
 TOKENS = 128  # of a text, at the most: news are short, and batches hardly padded
 CPU_FLOP_SECOND = 50e9  # one core in float32; measured with MiniLM: 120e9 where AVX-512 is
 GPU_FLOP_SECOND = 5e12
+WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
 
 
 def row_seconds(spec: Mapping[str, Any], max_tokens: int, on_gpu: bool) -> float:

@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from model.bundle.load import Bundle
 from model.engines.choose import EngineChoice
+from model.engines.cost import WARM_UP
 from pipeline.corpus.documents import Shard
 from pipeline.corpus.languages import leave_out, sample
 from pipeline.corpus.planning.plan import Plan
 from pipeline.stages.rescoring import answer, open_model, unsure_rows
 
-WARM_UP = 32  # rows before the clock runs: engines compile at first sight
 AT_FIRST = 64
 SECONDS = 4.0  # that the rows of a sample may take one model, about
 

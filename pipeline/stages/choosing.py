@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from model.bundle.load import Bundle
 from model.engines.agreement import sample_size
 from model.engines.choose import EngineChoice
+from model.engines.cost import WARM_UP
 from pipeline import durable, storage
 from pipeline.corpus.documents import Shard
 from pipeline.corpus.drawing import Draw, draw, lowest
@@ -30,7 +31,6 @@ from pipeline.stages.stage import StageDoFn, run_of
 from pipeline.worker.failures import report_failures
 
 TEXTS_AT_A_TIME = 512
-WARM_UP = 32  # texts that are labelled before the clock runs: engines compile at first sight
 
 
 @dataclass
